@@ -1,0 +1,225 @@
+"""Policies x traces x seeds: what is compared, and the single run that everything is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from hindscale.backtesting.series import RunSeries, run_series
+from hindscale.core.catalog import parse_entry
+from hindscale.core.checks import require_at_least, require_count
+from hindscale.core.control import Guardrail, Policy
+from hindscale.core.errors import ParameterError
+from hindscale.core.service import ServiceProfile, ServiceSpec
+from hindscale.core.slo import Slo
+from hindscale.core.units import format_duration
+from hindscale.guardrails import in_order
+from hindscale.guardrails.bounds import Bounds
+from hindscale.policies import build_policy
+from hindscale.scoring import Scores, TickLog, score
+from hindscale.simulation.run import SimulationSettings, simulate
+from hindscale.simulation.workload import with_measured_service
+from hindscale.sizing import capacity_rps, replicas_for_rate
+from hindscale.traces.types import Trace, UtilizationTrace
+
+__all__ = ["DEFAULT_POLICIES", "Backtest", "Outcome", "PolicyEntry", "Run", "policy_entries"]
+
+DEFAULT_POLICIES = ("fixed", "utilization", "normal-model", "target-tracking", "predictive")
+PEAK_WINDOW_S = 60.0
+"""The peak is the highest rate of a minute: that of a single second is mostly chance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEntry:
+    """A policy in a comparison, under a name of its own.
+
+    Attributes:
+        label: What tables and reports call it.
+        text: `name:key=value,...`, for a policy that is built for each trace's service.
+        policy: A finished policy instead.
+    """
+
+    label: str
+    text: str = ""
+    policy: Policy[Any] | None = None
+
+    def knows_the_future(self, spec: ServiceSpec) -> bool:
+        """Whether it was sized on the very recording it is judged on: a yardstick, not a choice."""
+        return bool(getattr(self.build(spec), "hindsight", False))
+
+    def build(self, spec: ServiceSpec) -> Policy[Any]:
+        """The policy for a service.
+
+        Raises:
+            ParameterError: If it is unknown or its parameters do not fit.
+        """
+        if self.policy is not None:
+            return self.policy
+        name, given = parse_entry(self.text)
+        return build_policy(name, spec, given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One cell of the comparison: numbers of the trace and of the policy entry, and the seed."""
+
+    trace: int
+    entry: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        run: Which one it was.
+        scores: Its figures.
+        series: As the report draws it; of the first seed only.
+        ticks: A row a tick; where the tick log is wanted.
+    """
+
+    run: Run
+    scores: Scores
+    series: RunSeries | None = None
+    ticks: TickLog | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """Everything that determines a comparison.
+
+    Attributes:
+        traces: Recorded or synthetic traffic.
+        policies: What is compared.
+        service: What a replica is.
+        slo: What is promised.
+        control_interval_s: Seconds between decisions.
+        min_replicas: The fleet never goes below.
+        max_replicas: The fleet never goes above; None for twice what the trace's peak needs, at least 10.
+        guardrails: Limits between policy and fleet, besides the bounds.
+        seeds: How many times each policy meets each trace, with other arrivals, service times, cold starts.
+        first_seed: The first of them; the others follow.
+        settings: How the simulation is done.
+    """
+
+    traces: tuple[Trace, ...]
+    policies: tuple[PolicyEntry, ...]
+    service: ServiceProfile = field(default_factory=ServiceProfile)
+    slo: Slo = Slo(latency_s=2.0)
+    control_interval_s: float = 15.0
+    min_replicas: int = 1
+    max_replicas: int | None = None
+    guardrails: tuple[Guardrail[Any], ...] = ()
+    seeds: int = 3
+    first_seed: int = 0
+    settings: SimulationSettings = field(default_factory=SimulationSettings)
+
+    def __post_init__(self) -> None:
+        require_at_least(1, seeds=self.seeds)
+        require_count(first_seed=self.first_seed)
+        _require_different([trace.name for trace in self.traces], "trace")
+        _require_different([entry.label for entry in self.policies], "policy")
+        # Everything is built once, so that a mistake shows before the first run.
+        for trace in self.traces:
+            if isinstance(trace, UtilizationTrace):
+                raise ParameterError(
+                    f"{trace.name}: holds utilization, not requests; convert it with"
+                    " `hindscale traces convert --full-load-rps N`, N the rate at which utilization is 1"
+                )
+            if self.settings.warm_up_s >= trace.duration_s:
+                raise ParameterError(
+                    f"warm_up_s must be shorter than the trace ({trace.name}: {format_duration(trace.duration_s)}),"
+                    f" was {format_duration(self.settings.warm_up_s)}"
+                )
+            for entry in self.policies:
+                entry.build(self.prepared[trace.name][1])
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every cell, the first seed of every policy first: the table is complete early, then gets surer."""
+        return tuple(
+            Run(trace=trace, entry=entry, seed=self.first_seed + seed)
+            for seed in range(self.seeds)
+            for trace in range(len(self.traces))
+            for entry in range(len(self.policies))
+        )
+
+    @cached_property
+    def prepared(self) -> dict[str, tuple[Trace, ServiceSpec]]:
+        """Each trace with the service as policies and sizing see it, by the trace's name.
+
+        Times in service that the trace knows take the place of the profile's.
+        """
+        pairs = (with_measured_service(trace, self.service) for trace in self.traces)
+        return {trace.name: (trace, self._spec(trace, profile)) for trace, profile in pairs}
+
+    def _spec(self, trace: Trace, profile: ServiceProfile) -> ServiceSpec:
+        assert not isinstance(trace, UtilizationTrace)
+        peak_rps = float(trace.rates_rps(PEAK_WINDOW_S).max())
+        most = self.max_replicas
+        if most is None:
+            needed = replicas_for_rate(peak_rps, capacity_rps=capacity_rps(profile, self.slo), alpha=1.0)
+            most = max(2 * needed, 10, self.min_replicas)
+        return ServiceSpec(
+            profile=profile,
+            slo=self.slo,
+            control_interval_s=self.control_interval_s,
+            min_replicas=self.min_replicas,
+            max_replicas=most,
+            peak_rate_rps=peak_rps,
+            start=trace.start,
+        )
+
+    def perform(self, run: Run, *, with_ticks: bool = False) -> Outcome:
+        """One run, in this process."""
+        entry = self.policies[run.entry]
+        trace, spec = self.prepared[self.traces[run.trace].name]
+        bounds = Bounds(min_replicas=spec.min_replicas, max_replicas=spec.max_replicas)
+        record = simulate(
+            trace,
+            spec,
+            entry.build(spec),
+            in_order((*self.guardrails, bounds)),
+            seed=run.seed,
+            settings=self.settings,
+        )
+        return Outcome(
+            run=run,
+            scores=score(record),
+            series=run_series(record) if run.seed == self.first_seed else None,
+            ticks=record.ticks if with_ticks else None,
+        )
+
+
+def policy_entries(policies: tuple[str | Policy[Any], ...]) -> tuple[PolicyEntry, ...]:
+    """Entries with labels of their own, from texts and finished policies.
+
+    The label is the policy's name; where a name appears twice, with the parameters that were given.
+    """
+    names = [parse_entry(policy)[0] if isinstance(policy, str) else _name(policy) for policy in policies]
+    return tuple(
+        PolicyEntry(
+            label=name if names.count(name) == 1 else _long_label(policy),
+            text=policy if isinstance(policy, str) else "",
+            policy=None if isinstance(policy, str) else policy,
+        )
+        for name, policy in zip(names, policies, strict=True)
+    )
+
+
+def _name(policy: Policy[Any]) -> str:
+    return str(getattr(policy, "name", type(policy).__name__))
+
+
+def _long_label(policy: str | Policy[Any]) -> str:
+    return policy if isinstance(policy, str) else repr(policy)
+
+
+def _require_different(names: list[str], what: str) -> None:
+    if not names:
+        raise ParameterError(f"a backtest needs at least one {what}, was given none")
+    for name in names:
+        if names.count(name) > 1:
+            raise ParameterError(f"each {what} must have a name of its own, but {name!r} appears twice")

@@ -1,0 +1,215 @@
+"""What a comparison came to: scores over seeds, who meets the SLO, and who does it cheapest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hindscale.backtesting.backtest import Backtest, Outcome, PolicyEntry
+from hindscale.backtesting.series import RunSeries
+from hindscale.backtesting.statistics import Estimate, estimate
+from hindscale.core.units import format_duration, percent
+from hindscale.scoring import Scores
+
+__all__ = ["BacktestResult", "Row", "TraceResult"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One policy on one trace, over all seeds that were run.
+
+    Attributes:
+        policy: Its label.
+        scores: One a seed.
+        seeds: The seeds, in the same order.
+        meets_slo: Whether the mean attainment keeps the objective.
+        hindsight: Whether it was sized on this very recording: a yardstick, not a choice.
+        series: The first seed's run, as the report draws it; None if that run was not finished.
+    """
+
+    policy: str
+    scores: tuple[Scores, ...]
+    seeds: tuple[int, ...]
+    meets_slo: bool
+    hindsight: bool
+    series: RunSeries | None
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return f"{self.policy} (hindsight)" if self.hindsight else self.policy
+
+    def over_seeds(self, figure: str | Callable[[Scores], float]) -> Estimate:
+        """Mean and confidence interval of a figure, such as "cost"."""
+        get = figure if callable(figure) else lambda scores: float(getattr(scores, figure))
+        return estimate([get(scores) for scores in self.scores])
+
+    def mean(self, figure: str | Callable[[Scores], float]) -> float:
+        """Mean of a figure over seeds."""
+        return self.over_seeds(figure).mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceResult:
+    """All policies on one trace: those that meet the SLO first, cheapest first."""
+
+    trace: str
+    rows: tuple[Row, ...]
+
+    @property
+    def choices(self) -> tuple[Row, ...]:
+        """The policies that meet the SLO and could have been chosen beforehand, cheapest first."""
+        return tuple(row for row in self.rows if row.meets_slo and not row.hindsight)
+
+    @property
+    def best(self) -> Row | None:
+        """The cheapest of them; None if there is none."""
+        return self.choices[0] if self.choices else None
+
+    def verdict(self) -> str:
+        """The answer in words."""
+        if not self.rows:
+            return "no run was finished"
+        if self.best is None:
+            nearest = max(self.rows, key=lambda row: row.mean("slo_attainment"))
+            return (
+                f"no policy meets the SLO; nearest is {nearest.policy} with {percent(nearest.mean('slo_attainment'))}"
+            )
+        parts = [f"{self.best.policy} is the cheapest that meets the SLO, for {self._cost(self.best)}"]
+        if len(self.choices) == 1:
+            parts = [f"only {self.best.policy} meets the SLO, for {self._cost(self.best)}"]
+        else:
+            parts.append(f"next is {self.choices[1].policy} at {self._ratio(self.choices[1])}")
+        parts += [
+            f"{row.policy}, sized with hindsight, {'keeps' if row.meets_slo else 'misses'} it at {self._ratio(row)}"
+            for row in self.rows
+            if row.hindsight
+        ]
+        return "; ".join(parts)
+
+    def _cost(self, row: Row) -> str:
+        return f"{row.mean('cost'):,.{0 if row.mean('cost') >= 100 else 2}f}"
+
+    def _ratio(self, row: Row) -> str:
+        best_cost = self.best.mean("cost") if self.best is not None else 0.0
+        return f"{row.mean('cost') / best_cost:.2f} times" if best_cost else self._cost(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestResult:
+    """The outcome of a comparison, complete or not.
+
+    Attributes:
+        backtest: What was compared.
+        traces: One result a trace.
+        finished_runs: Runs that were finished; fewer than asked for after an interruption.
+    """
+
+    backtest: Backtest
+    traces: tuple[TraceResult, ...]
+    finished_runs: int
+
+    @classmethod
+    def of(cls, backtest: Backtest, outcomes: Iterable[Outcome]) -> BacktestResult:
+        """Gather outcomes, in whatever order they came."""
+        ordered = sorted(outcomes, key=lambda outcome: (outcome.run.trace, outcome.run.entry, outcome.run.seed))
+        traces = tuple(
+            TraceResult(
+                trace=trace.name,
+                rows=_rows(backtest, trace.name, [each for each in ordered if each.run.trace == number]),
+            )
+            for number, trace in enumerate(backtest.traces)
+        )
+        return cls(backtest=backtest, traces=traces, finished_runs=len(ordered))
+
+    @property
+    def is_complete(self) -> bool:
+        return self.finished_runs == len(self.backtest.runs)
+
+    def table(self, *, width: int = 80) -> str:
+        """The comparison as text, for a terminal of that width."""
+        from hindscale.backtesting.table import render
+
+        return render(self, width=width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: the scores of every run, and their summary over seeds."""
+        return {
+            "slo": str(self.backtest.slo),
+            "finished_runs": self.finished_runs,
+            "asked_runs": len(self.backtest.runs),
+            "traces": [
+                {
+                    "trace": result.trace,
+                    "verdict": result.verdict(),
+                    "policies": [_row_to_dict(row) for row in result.rows],
+                }
+                for result in self.traces
+            ],
+        }
+
+    def write_report(self, path: str | Path) -> None:
+        """Write the comparison as one self-contained HTML page.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        from hindscale.backtesting.report import write_report
+
+        write_report(self, path)
+
+
+def _rows(backtest: Backtest, trace: str, outcomes: list[Outcome]) -> tuple[Row, ...]:
+    rows = []
+    for number, entry in enumerate(backtest.policies):
+        mine = [outcome for outcome in outcomes if outcome.run.entry == number]
+        if mine:
+            rows.append(_row(backtest, trace, entry, mine))
+    return tuple(sorted(rows, key=_rank))
+
+
+def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outcome]) -> Row:
+    scores = tuple(outcome.scores for outcome in outcomes)
+    slo = backtest.slo
+    meets = estimate([each.slo_attainment for each in scores]).mean >= slo.percentile
+    if slo.minutes_share is not None:
+        meets = meets and estimate([each.minutes_attainment for each in scores]).mean >= slo.minutes_share
+    return Row(
+        policy=entry.label,
+        scores=scores,
+        seeds=tuple(outcome.run.seed for outcome in outcomes),
+        meets_slo=meets,
+        hindsight=entry.knows_the_future(backtest.prepared[trace][1]),
+        series=next((outcome.series for outcome in outcomes if outcome.series is not None), None),
+    )
+
+
+def _rank(row: Row) -> tuple[bool, float]:
+    """Those that meet the SLO by cost; the others by how much they miss it."""
+    return (not row.meets_slo, row.mean("cost") if row.meets_slo else -row.mean("slo_attainment"))
+
+
+def _row_to_dict(row: Row) -> dict[str, Any]:
+    figures = ("slo_attainment", "minutes_attainment", "p50_s", "p95_s", "p99_s", "cost", "replica_hours")
+    return {
+        "policy": row.policy,
+        "meets_slo": row.meets_slo,
+        "hindsight": row.hindsight,
+        "over_seeds": {figure: row.over_seeds(figure).to_dict() for figure in figures},
+        "runs": [{"seed": seed, **scores.to_dict()} for seed, scores in zip(row.seeds, row.scores, strict=True)],
+    }
+
+
+def describe_scale(result: BacktestResult, trace: str) -> str:
+    """What a comparison was made on, in one line."""
+    backtest = result.backtest
+    found = next(each for each in backtest.traces if each.name == trace)
+    requests = int(getattr(found, "total_requests", 0))
+    spec = backtest.prepared[trace][1]
+    peak = f"peak {spec.peak_rate_rps:.3g}/s" if spec.peak_rate_rps is not None else ""
+    return (
+        f"{trace}: {format_duration(found.duration_s)}, {requests:,} requests"
+        f" ({requests / found.duration_s:.3g}/s, {peak})"
+    )
