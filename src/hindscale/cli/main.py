@@ -57,32 +57,34 @@ def main(arguments: list[str] | None = None) -> int:
     given = [argument for argument in given if argument != "--debug"]
     try:
         result = app(given, prog_name="hindscale", standalone_mode=False)
-        if result == INTERRUPTED:  # Typer turns an interruption into an exit code without a word
-            return _failed("interrupted", INTERRUPTED, None)
-        return int(result) if isinstance(result, int) else 0
-    except (KeyboardInterrupt, typer.Abort) as error:
-        return _failed("interrupted", INTERRUPTED, error if debug else None)
     except BrokenPipeError:
         # The reader has gone (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except MemoryError as error:
-        message = "out of memory; use --jobs 1, a shorter trace (--for), or rates instead of requests"
-        return _failed(message, 1, error if debug else None)
-    except HindscaleError as error:
-        return _failed(str(error), 2 if isinstance(error, ParameterError) else 1, error if debug else None)
-    except Exception as error:
-        # Typer's usage errors have no public base class; they all know how to say themselves in one line.
-        if not hasattr(error, "format_message"):
-            raise
-        return _failed(" ".join(error.format_message().split()), 2, error if debug else None)
-
-
-def _failed(message: str, code: int, error: BaseException | None) -> int:
-    if error is not None:
-        traceback.print_exception(error)
-    print(f"hindscale: {message}", file=sys.stderr)
+    except BaseException as error:
+        message, code = _told(error)
+        if debug:
+            traceback.print_exception(error)
+    else:
+        code = int(result) if isinstance(result, int) else 0
+        message = "interrupted" if code == INTERRUPTED else ""  # Typer makes an exit code of it, without a word
+    if message:
+        print(f"hindscale: {message}", file=sys.stderr)
     return code
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """The line and the exit code for an error; what nobody expected is raised again."""
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, HindscaleError):
+        return str(error), 2 if isinstance(error, ParameterError) else 1
+    if isinstance(error, MemoryError):
+        return "out of memory; use --jobs 1, a shorter trace (--for), or rates instead of requests", 1
+    if hasattr(error, "format_message"):
+        # Typer's usage errors have no public base class; they all know how to say themselves.
+        return " ".join(error.format_message().split()), 2
+    raise error
 
 
 def run() -> None:
