@@ -12,91 +12,76 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["backtest"]
+from hindscale.cli.options import option
 
-_EXAMPLE = """
+__all__ = ["EXAMPLES", "backtest"]
+
+EXAMPLES = """\b
 Examples:
-
   hindscale backtest chatbot --out chatbot-run
-
-  hindscale backtest week.parquet --slo "p99<2s" --slots 8 --service-time 1.5s --cold-start 2min \\
-      --policy target-tracking --policy predictive:forecaster=seasonal-naive --out run
+  hindscale backtest week.parquet --slo "p99<2s" --slots 8 \\
+      --service-time 1.5s --cold-start 2min --out week-run \\
+      --policy target-tracking --policy predictive:alpha=0.7
 """
+
+Texts = list[str] | None
+Text = str | None
+Number = float | None
+Count = int | None
+ENTRY = "NAME[:KEY=VALUE,...]"
 
 
 def backtest(
-    traces: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="TRACE...", help="Trace files in any known format, or names of applications."),
-    ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[:KEY=VALUE,...]", help="A policy to compare; repeat for several. See `hindscale policies`."
-        ),
-    ] = None,
+    traces: Annotated[Texts, typer.Argument(metavar="TRACE...", help="Trace files, or names of applications.")] = None,
+    policy: Annotated[Texts, option(text="A policy to compare; repeat for several.", metavar=ENTRY)] = None,
     set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter for every policy here that has it."),
-    ] = None,
-    guardrail: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[:KEY=VALUE,...]",
-            help="A guardrail besides the bounds; `none` for none. See `hindscale guardrails`.",
+        Texts,
+        option(
+            "--set",
+            text="A parameter for every policy that has it.",
+            metavar="KEY=VALUE",
+            env="HINDSCALE_BACKTEST_SET",
         ),
     ] = None,
-    service: Annotated[
-        str | None, typer.Option(metavar="APPLICATION", help="Take the replica from this application.")
+    guardrail: Annotated[Texts, option(text="A guardrail besides the bounds; none for none.", metavar=ENTRY)] = None,
+    service: Annotated[Text, option(text="Take the replica from this application.", metavar="APPLICATION")] = None,
+    slo: Annotated[Text, option(text="What users are promised.", metavar="'p99<2s'")] = None,
+    slots: Annotated[Count, option(text="Requests a replica serves at once.", metavar="N")] = None,
+    service_time: Annotated[Text, option(text="Mean time in service.", metavar="TIME")] = None,
+    service_cv: Annotated[Number, option(text="Its coefficient of variation [0: constant].", metavar="X")] = None,
+    cold_start: Annotated[Text, option(text="Mean cold start.", metavar="TIME")] = None,
+    cold_start_cv: Annotated[Number, option(text="Its coefficient of variation [0: constant].", metavar="X")] = None,
+    price: Annotated[Number, option(text="Price of a replica per hour.", metavar="X")] = None,
+    interval: Annotated[Text, option(text="Time between two decisions [15s].", metavar="TIME")] = None,
+    min_replicas: Annotated[Count, option(text="The fleet never goes below [1].", metavar="N")] = None,
+    max_replicas: Annotated[Count, option(text="Nor above [twice what the peak needs].", metavar="N")] = None,
+    seeds: Annotated[Count, option(text="Runs of each policy on each trace [3].", metavar="N")] = None,
+    seed: Annotated[Count, option(text="The first seed [0].", metavar="N")] = None,
+    from_: Annotated[
+        Text,
+        option("--from", text="Leave out the trace before.", metavar="TIME", env="HINDSCALE_BACKTEST_FROM"),
     ] = None,
-    slo: Annotated[str | None, typer.Option(help="What users are promised, such as 'p99<2s'.")] = None,
-    slots: Annotated[int | None, typer.Option(help="Requests a replica serves at once.")] = None,
-    service_time: Annotated[
-        str | None, typer.Option(help="Mean time in service, such as 400ms; lognormal with --service-cv.")
+    for_: Annotated[
+        Text,
+        option("--for", text="Use this much of the trace.", metavar="TIME", env="HINDSCALE_BACKTEST_FOR"),
     ] = None,
-    service_cv: Annotated[
-        float | None, typer.Option(help="Coefficient of variation of the service time; 0 is constant.")
-    ] = None,
-    cold_start: Annotated[
-        str | None, typer.Option(help="Mean cold start, such as 90s; lognormal with --cold-start-cv.")
-    ] = None,
-    cold_start_cv: Annotated[float | None, typer.Option(help="Coefficient of variation of the cold start.")] = None,
-    price: Annotated[float | None, typer.Option(help="Price of a replica per hour.")] = None,
-    interval: Annotated[str | None, typer.Option(help="Time between two decisions [default: 15s].")] = None,
-    min_replicas: Annotated[int | None, typer.Option(help="The fleet never goes below [default: 1].")] = None,
-    max_replicas: Annotated[
-        int | None, typer.Option(help="The fleet never goes above [default: twice what the peak needs].")
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Runs of each policy on each trace [default: 3].")] = None,
-    seed: Annotated[int | None, typer.Option(help="The first seed [default: 0].")] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="Leave out the trace before this time.")] = None,
-    for_: Annotated[str | None, typer.Option("--for", help="Use this much of the trace.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Multiply the traffic.")] = None,
-    sort: Annotated[
-        bool | None, typer.Option("--sort", help="Put requests in order of arrival.", show_default=False)
-    ] = None,
-    fill: Annotated[
-        str | None, typer.Option(metavar="zero|interpolate", help="What stands in for missing windows.")
-    ] = None,
-    days: Annotated[float | None, typer.Option(help="Length of an application's traffic in days [default: 1].")] = None,
-    warm_up: Annotated[str | None, typer.Option(help="Run this long before scores count.")] = None,
-    lag: Annotated[str | None, typer.Option(help="Age of measurements when a policy sees them.")] = None,
-    scrape_interval: Annotated[str | None, typer.Option(help="Time between two readings of the metrics.")] = None,
-    burstiness: Annotated[
-        float | None, typer.Option(help="Gamma-modulate rates with this coefficient of variation.")
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option(metavar="fast|readable", help="Which engine to simulate with [default: fast].")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes [default: one a core].")] = None,
+    scale: Annotated[Number, option(text="Multiply the traffic.", metavar="X")] = None,
+    sort: Annotated[bool | None, option("--sort", text="Put requests in order of arrival.")] = None,
+    fill: Annotated[Text, option(text="What stands in for missing windows.", metavar="zero|interpolate")] = None,
+    days: Annotated[Number, option(text="Length of an application's traffic [1].", metavar="X")] = None,
+    warm_up: Annotated[Text, option(text="Run this long before scores count.", metavar="TIME")] = None,
+    lag: Annotated[Text, option(text="Age of measurements when they are seen.", metavar="TIME")] = None,
+    scrape_interval: Annotated[Text, option(text="Time between two measurements.", metavar="TIME")] = None,
+    burstiness: Annotated[Number, option(text="Gamma-modulate rates with this cv.", metavar="X")] = None,
+    engine: Annotated[Text, option(text="Engine to simulate with [fast].", metavar="fast|readable")] = None,
+    jobs: Annotated[Count, option("--jobs", "-j", text="Processes [one a core].", metavar="N")] = None,
     config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Settings in TOML, or the run.json of an earlier run; flags win."),
+        Path | None, option(text="Settings in TOML, or the run.json of a run; flags win.", metavar="FILE")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write report, scores, tick log and configuration here.")
-    ] = None,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json", help="What to print.")] = "table",
+    out: Annotated[Path | None, option(text="Write report, scores and tick log here.", metavar="FOLDER")] = None,
+    format_: Annotated[
+        str, option("--format", text="What to print.", metavar="table|json", env="HINDSCALE_BACKTEST_FORMAT")
+    ] = "table",
 ) -> int:
     """Replay traffic through scaling policies and compare cost against SLO."""
     from hindscale.core.errors import ParameterError
@@ -136,9 +121,6 @@ def backtest(
         "arrivals": {"burstiness": burstiness},
     }
     return _run(flags, config, out, format_, jobs)
-
-
-backtest.__doc__ = (backtest.__doc__ or "") + "\n\n" + "\b" + _EXAMPLE
 
 
 def _pairs(texts: list[str] | None) -> dict[str, str] | None:
@@ -203,6 +185,7 @@ def _perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tu
     from hindscale.backtesting.workers import perform_all
     from hindscale.cli.config import resolved
     from hindscale.core.files import make_folder
+    from hindscale.core.interrupts import interrupts_deferred
 
     outcomes: list[Any] = []
     is_interrupted = False
@@ -213,9 +196,10 @@ def _perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tu
             # closing: whatever goes wrong here, the processes end before anything else happens.
             with closing(perform_all(plan, plan.runs, jobs=jobs, with_ticks=ticks is not None)) as performed:
                 for outcome in performed:
-                    if ticks is not None:
-                        ticks.add(outcome)
-                    outcomes.append(replace(outcome, ticks=None))
+                    with interrupts_deferred():
+                        if ticks is not None:
+                            ticks.add(outcome)
+                        outcomes.append(replace(outcome, ticks=None))
                     done(outcome)
         except KeyboardInterrupt:
             is_interrupted = True

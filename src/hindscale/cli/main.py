@@ -44,7 +44,7 @@ def _options(
     """Elastic scaling for AI inference services: prove a policy on recorded traffic before it runs."""
 
 
-app.command("backtest")(backtest.backtest)
+app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)

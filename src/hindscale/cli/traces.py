@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hindscale.cli.options import option
+
 if TYPE_CHECKING:
     from hindscale.traces import Trace
 
@@ -17,8 +19,8 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Describe, convert and generate traffic.", no_args_is_help=True, rich_markup_mode=None)
 
-Sort = Annotated[bool, typer.Option("--sort", help="Put requests in order of arrival.")]
-FillOption = Annotated[str | None, typer.Option(metavar="zero|interpolate", help="What stands in for missing windows.")]
+Sort = Annotated[bool, option("--sort", text="Put requests in order of arrival.")]
+FillOption = Annotated[str | None, option(text="What stands in for missing windows.", metavar="zero|interpolate")]
 
 
 @app.command()
@@ -26,7 +28,9 @@ def describe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Trace files in any known format.")],
     sort: Sort = False,
     fill: FillOption = None,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json", help="What to print.")] = "table",
+    format_: Annotated[
+        str, option("--format", text="What to print.", metavar="table|json", env="HINDSCALE_TRACES_DESCRIBE_FORMAT")
+    ] = "table",
 ) -> int:
     """Say what traces look like: rates, bursts, daily and weekly rhythm.
 
@@ -87,15 +91,18 @@ def _number(value: object, spec: str) -> str:
 def convert(
     source: Annotated[Path, typer.Argument(help="A trace in any known format.")],
     target: Annotated[Path, typer.Argument(help="The file to write: .parquet, .csv or .csv.gz.")],
-    window: Annotated[
-        str | None, typer.Option(help="Write rates in windows of this length instead of requests.")
-    ] = None,
+    window: Annotated[str | None, option(text="Write rates in windows of this length.", metavar="TIME")] = None,
     full_load_rps: Annotated[
-        float | None, typer.Option(help="Turn utilization into rates: the requests per second at which it is 1.")
+        float | None, option(text="Turn utilization into rates: the requests/s at which it is 1.", metavar="X")
     ] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="Leave out what is before this time.")] = None,
-    for_: Annotated[str | None, typer.Option("--for", help="Use this much of the trace.")] = None,
-    scale: Annotated[float, typer.Option(help="Multiply the traffic.")] = 1.0,
+    from_: Annotated[
+        str | None,
+        option("--from", text="Leave out what is before.", metavar="TIME", env="HINDSCALE_TRACES_CONVERT_FROM"),
+    ] = None,
+    for_: Annotated[
+        str | None, option("--for", text="Use this much.", metavar="TIME", env="HINDSCALE_TRACES_CONVERT_FOR")
+    ] = None,
+    scale: Annotated[float, option(text="Multiply the traffic.", metavar="X")] = 1.0,
     sort: Sort = False,
     fill: FillOption = None,
 ) -> int:
@@ -134,10 +141,10 @@ def convert(
 def generate(
     application: Annotated[str, typer.Argument(help="Name of an application; see `hindscale applications`.")],
     target: Annotated[Path, typer.Argument(help="The file to write: .parquet, .csv or .csv.gz.")],
-    days: Annotated[float, typer.Option(help="Length in days.")] = 7.0,
-    seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 0,
+    days: Annotated[float, option(text="Length.", metavar="X")] = 7.0,
+    seed: Annotated[int, option(text="Another seed, another history.", metavar="N")] = 0,
     mean_rate: Annotated[
-        float | None, typer.Option(help="Mean requests per second [default: the application's].")
+        float | None, option(text="Mean requests per second [the application's].", metavar="X")
     ] = None,
 ) -> int:
     """Write synthetic traffic of an application: requests a minute, from a Monday on.
