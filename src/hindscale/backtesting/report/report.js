@@ -252,7 +252,7 @@
       svg.append(node("line", { x1: pad.left, x2: width - pad.right, y1: y(share), y2: y(share), stroke: "var(--grid)" }));
       svg.append(text(pad.left - 6, y(share) + 4, share === 0.99999 ? "≥99.999%" : percent(share), "end"));
     }
-    for (const cost of ticks(x0, x1, Math.max(2, Math.floor(width / 110)))) {
+    for (const cost of ticks(x0, x1, Math.max(4, Math.floor(width / 90)))) {
       svg.append(node("line", { x1: x(cost), x2: x(cost), y1: pad.top, y2: height - pad.bottom, stroke: "var(--grid)" }));
       svg.append(text(x(cost), height - pad.bottom + 16, rate(cost), "middle"));
     }
