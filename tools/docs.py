@@ -30,15 +30,16 @@ COMMANDS = (
 )
 
 
+CLI_INTRODUCTION = """\
+Made from `--help` by `make docs`. Flags win over environment variables, over the file given with `--config`, over
+defaults. Every option has an environment variable, `HINDSCALE_<COMMAND>_<OPTION>`, such as `HINDSCALE_BACKTEST_SEEDS`.
+Results go to stdout, remarks and progress to stderr. Exit code 0 is done, 1 failed, 2 wrong usage, 130 interrupted;
+`--debug` anywhere adds the traceback."""
+
+
 def cli_page() -> str:
     """Every command's --help, as it is printed."""
-    parts = [
-        "# Command line",
-        "Made from `--help` by `make docs`. Flags win over environment variables, over the file given with `--config`,"
-        "\nover defaults. Every option has an environment variable, `HINDSCALE_<COMMAND>_<OPTION>`, such as"
-        "\n`HINDSCALE_BACKTEST_SEEDS`. Results go to stdout, remarks and progress to stderr. Exit code 0 is done, 1 failed,"
-        "\n2 wrong usage, 130 interrupted; `--debug` anywhere adds the traceback.",
-    ]
+    parts = ["# Command line", CLI_INTRODUCTION]
     for command in COMMANDS:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
