@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import settings
 # No deadlines: the first example of an engine test waits for the compiler. No test asserts a time.
 settings.register_profile("hindscale", deadline=None, max_examples=60)
 settings.register_profile("soak", deadline=None, max_examples=20_000)
-settings.load_profile("hindscale")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "hindscale"))
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

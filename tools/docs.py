@@ -76,10 +76,10 @@ def signature(thing: object) -> str:
 
 
 def default(parameter: inspect.Parameter) -> str:
-    """A parameter's default where it is short enough to read."""
+    """A parameter's default where it is short enough to read, quoted as the formatter quotes."""
     if parameter.default is inspect.Parameter.empty:
         return ""
-    text = repr(parameter.default)
+    text = repr(parameter.default).replace("'", '"')
     return f"={text}" if len(text) < 40 and "object at" not in text else "=..."
 
 

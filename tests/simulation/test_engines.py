@@ -119,7 +119,7 @@ TIED_READY = [
 ]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=max(1000, settings.default.max_examples))
 @given(config=configs, script=plays, batches_of=st.integers(1, 20), growth=st.booleans())
 @example(replace(CONFIG, replica_capacity=3, timeout_ns=11, balancer=Balancer.ROUND_ROBIN), TIED_READY, 20, False)
 def test_engines_agree_to_the_last_digit(
