@@ -199,10 +199,13 @@ def choose(choice, last_used, high, n_accepting, keys, accepting, capacity, bala
 
 @inline
 def earliest_slot(replica, slots_free):
+    # Selections, not branches: which slot is free first cannot be predicted; branches cost a fifth of the speed.
     best = 0
+    least = slots_free[replica, 0]
     for slot in range(1, slots_free.shape[1]):
-        if slots_free[replica, slot] < slots_free[replica, best]:
-            best = slot
+        free_at = slots_free[replica, slot]
+        best = slot if free_at < least else best
+        least = min(least, free_at)
     return best
 
 
