@@ -147,7 +147,14 @@ def test_a_file_without_read_permission_is_refused(file_with: Callable[..., Path
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [("week.csv.gz", "week"), ("2026.parquet", "2026"), (".hidden", ".hidden"), ("plain", "plain")]
+    ("file", "name"),
+    [
+        ("week.csv.gz", "week"),
+        ("2026.parquet", "2026"),
+        ("week.head2000.csv", "week.head2000"),
+        (".hidden", ".hidden"),
+        ("plain", "plain"),
+    ],
 )
 def test_a_trace_is_called_after_its_file(file_with: Callable[..., Path], file: str, name: str) -> None:
     assert read_trace(file_with("arrival_s\n0\n", file)).name == name

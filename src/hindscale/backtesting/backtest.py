@@ -220,6 +220,7 @@ def _long_label(policy: str | Policy[Any]) -> str:
 def _require_different(names: list[str], what: str) -> None:
     if not names:
         raise ParameterError(f"a backtest needs at least one {what}, was given none")
+    way_out = "rename one of the files" if what == "trace" else "give one of them other parameters"
     for name in names:
         if names.count(name) > 1:
-            raise ParameterError(f"each {what} must have a name of its own, but {name!r} appears twice")
+            raise ParameterError(f"each {what} must have a name of its own, but {name!r} appears twice; {way_out}")

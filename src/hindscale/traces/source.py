@@ -66,7 +66,7 @@ class TraceSource:
             TraceError: If the path does not exist, is no regular file, cannot be read, or is empty.
         """
         path = Path(path)
-        source = cls(path=path, name=name or path.name.split(".")[0] or path.name)
+        source = cls(path=path, name=name or _name_of(path))
         with source.errors_named():
             if not path.exists():
                 raise TraceError(f"{path}: no such file")
@@ -269,3 +269,9 @@ def _is_timestamp(text: str) -> bool:
 def _one_line(error: BaseException) -> str:
     text = " ".join(str((isinstance(error, OSError) and error.strerror) or error).split())
     return text or type(error).__name__
+
+
+def _name_of(path: Path) -> str:
+    """The file's name without what tells its format and compression: week.csv.gz is week."""
+    unpacked = path.with_suffix("") if path.suffix in {".gz", ".bz2", ".xz"} else path
+    return unpacked.stem
