@@ -104,7 +104,7 @@ def test_tokens_call_for_a_language_model() -> None:
 
 
 def test_different_assumptions_cannot_be_mixed(rising: RateTrace) -> None:
-    with pytest.raises(ParameterError, match=r"the traces call for different services \(driving, service\)"):
+    with pytest.raises(ParameterError, match=r"the traces call for different services \(driving, model-server\)"):
         backtest([application("driving").generate(days=0.02), rising], ["fixed"])
 
 

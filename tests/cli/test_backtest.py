@@ -37,7 +37,7 @@ def test_the_answer_goes_to_stdout_and_remarks_to_stderr(rates: str, capsys: pyt
     assert "predictive" in printed.out
     assert "meets the SLO" in printed.out
     assert max(map(len, printed.out.splitlines())) <= 80
-    assert printed.err.startswith("assuming service: 4 slots")
+    assert printed.err.startswith("assuming model-server: 4 slots")
 
 
 def test_json_is_json_and_nothing_else(rates: str, capsys: pytest.CaptureFixture[str]) -> None:

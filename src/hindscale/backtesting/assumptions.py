@@ -14,19 +14,23 @@ from hindscale.core.slo import Slo
 from hindscale.traces.applications import applications
 from hindscale.traces.types import RequestTrace, Trace
 
-__all__ = ["LANGUAGE_MODEL", "assumed_service"]
+__all__ = ["LANGUAGE_MODEL", "MODEL_SERVER", "assumed_service"]
+
+MODEL_SERVER = ServiceProfile(name="model-server", queue_timeout_s=60.0)
+"""Four requests at once, 400 ms each, half a minute to start; nobody waits longer than a minute."""
 
 LANGUAGE_MODEL = ServiceProfile(
     name="language-model",
     slots=16,
     service_time=TokenTime(prefill_s_per_token=0.0002, decode_s_per_token=0.03),
     cold_start=Lognormal(mean_s=90.0, cv=0.25),
+    queue_timeout_s=60.0,
     resources={"accelerator": ResourceUse(idle=0.0, full=1.0)},
     price_per_replica_hour=2.5,
 )
 """Some 33 tokens a second to each of sixteen requests, a minute and a half to start."""
 
-GENERAL_SLO = Slo(latency_s=2.0, percentile=0.99)
+MODEL_SERVER_SLO = Slo(latency_s=2.0, percentile=0.99)
 LANGUAGE_MODEL_SLO = Slo(latency_s=20.0, percentile=0.95)
 
 
@@ -51,4 +55,4 @@ def _for_trace(trace: Trace) -> tuple[ServiceProfile, Slo]:
         return application.service, application.slo
     if isinstance(trace, RequestTrace) and trace.output_tokens is not None:
         return LANGUAGE_MODEL, LANGUAGE_MODEL_SLO
-    return ServiceProfile(), GENERAL_SLO
+    return MODEL_SERVER, MODEL_SERVER_SLO

@@ -208,8 +208,12 @@ def describe_scale(result: BacktestResult, trace: str) -> str:
     found = next(each for each in backtest.traces if each.name == trace)
     requests = int(getattr(found, "total_requests", 0))
     spec = backtest.prepared[trace][1]
-    peak = f"peak {spec.peak_rate_rps:.3g}/s" if spec.peak_rate_rps is not None else ""
+    peak = f", peak {_rate(spec.peak_rate_rps)}" if spec.peak_rate_rps is not None else ""
     return (
         f"{trace}: {format_duration(found.duration_s)}, {requests:,} requests"
-        f" ({requests / found.duration_s:.3g}/s, {peak})"
+        f" ({_rate(requests / found.duration_s)}{peak})"
     )
+
+
+def _rate(rps: float) -> str:
+    return f"{rps:,.0f}/s" if rps >= 100 else f"{rps:.3g}/s"

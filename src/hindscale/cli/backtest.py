@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hindscale.cli.options import option
+
+if TYPE_CHECKING:
+    from hindscale.core.service import ServiceProfile
 
 __all__ = ["EXAMPLES", "backtest"]
 
@@ -51,6 +54,7 @@ def backtest(
     service_cv: Annotated[Number, option(text="Its coefficient of variation [0: constant].", metavar="X")] = None,
     cold_start: Annotated[Text, option(text="Mean cold start.", metavar="TIME")] = None,
     cold_start_cv: Annotated[Number, option(text="Its coefficient of variation [0: constant].", metavar="X")] = None,
+    queue_timeout: Annotated[Text, option(text="Requests give up waiting after.", metavar="TIME")] = None,
     price: Annotated[Number, option(text="Price of a replica per hour.", metavar="X")] = None,
     interval: Annotated[Text, option(text="Time between two decisions [15s].", metavar="TIME")] = None,
     min_replicas: Annotated[Count, option(text="The fleet never goes below [1].", metavar="N")] = None,
@@ -106,6 +110,7 @@ def backtest(
             "slots": slots,
             "service_time": _distribution(service_time, service_cv, "--service-time"),
             "cold_start": _distribution(cold_start, cold_start_cv, "--cold-start"),
+            "queue_timeout_s": queue_timeout,
             "price_per_replica_hour": price,
         },
         "reading": {
@@ -162,8 +167,7 @@ def _run(flags: dict[str, Any], config: Path | None, out: Path | None, format_: 
         if expected is not None and expected != fingerprint(trace) and not flags["traces"]:
             raise ParameterError(f"{config}: trace {trace.name} is not the one that the run was made from")
     if not flags["service"]["base"] and settings.slo is None:
-        _say(f"assuming {plan.service.name}: {plan.service.slots} slots, service time {plan.service.service_time},"
-             f" cold start {plan.service.cold_start}, SLO {plan.slo}")  # fmt: skip
+        _say(f"assuming {_in_words(plan.service)}, SLO {plan.slo}")
     result, is_interrupted = _perform(plan, settings, out, jobs)
     if format_ == "json":
         print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
@@ -174,6 +178,16 @@ def _run(flags: dict[str, Any], config: Path | None, out: Path | None, format_: 
     if is_interrupted:
         raise KeyboardInterrupt
     return 0
+
+
+def _in_words(service: ServiceProfile) -> str:
+    from hindscale.core.units import format_duration
+
+    patience = service.queue_timeout_s
+    return (
+        f"{service.name}: {service.slots} slots, service time {service.service_time}, cold start {service.cold_start}"
+        + (f", requests give up after {format_duration(patience)}" if patience is not None else "")
+    )
 
 
 def _perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tuple[Any, bool]:

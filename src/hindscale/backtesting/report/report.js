@@ -247,8 +247,7 @@
     const x = (cost) => pad.left + (cost - x0) / (x1 - x0) * (width - pad.left - pad.right);
     const y = (attainment) => pad.top + (misses(attainment) - y1) / (y0 - y1) * (height - pad.top - pad.bottom);
     const svg = node("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": scatterLabel(trace) });
-    for (const share of [0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999]) {
-      if (misses(share) > y0 || misses(share) < y1) continue;
+    for (const share of shares(1 - 10 ** y0, 1 - 10 ** y1)) {
       svg.append(node("line", { x1: pad.left, x2: width - pad.right, y1: y(share), y2: y(share), stroke: "var(--grid)" }));
       svg.append(text(pad.left - 6, y(share) + 4, share === 0.99999 ? "≥99.999%" : percent(share), "end"));
     }
@@ -259,6 +258,7 @@
     svg.append(text((pad.left + width - pad.right) / 2, height - 4, "cost", "middle"));
     const slo = y(trace.slo.percentile);
     svg.append(node("line", { x1: pad.left, x2: width - pad.right, y1: slo, y2: slo, stroke: "var(--slo)", "stroke-dasharray": "6 4" }));
+    svg.append(text(width - pad.right, slo + 15, `SLO ${percent(trace.slo.percentile)}`, "end"));
     for (const point of points) {
       svg.append(node("circle", { cx: x(point.cost), cy: y(point.attainment), r: 3, fill: `var(--c${point.i % 8})`, opacity: 0.45 }));
     }
@@ -271,23 +271,36 @@
       dot.addEventListener("click", () => policy.series && choose(i));
       svg.append(dot);
     }
-    apart(labels).forEach(({ policy, cx, ly }) => {
-      const onLeft = cx > width * 0.6;
-      const label = text(onLeft ? cx - 11 : cx + 11, ly + 4, shorten(policy.label, width < 500 ? 18 : 40), onLeft ? "end" : "start");
+    for (const { policy, cx, cy, lx, ly, onLeft } of apart(labels, width * 0.6)) {
+      // A label that had to move is tied to its dot.
+      if (lx !== cx || ly !== cy) svg.append(node("line", { x1: cx, y1: cy, x2: lx + (onLeft ? -9 : 9), y2: ly, stroke: "var(--faint)" }));
+      const label = text(lx + (onLeft ? -11 : 11), ly + 4, shorten(policy.label, width < 500 ? 18 : 40), onLeft ? "end" : "start");
       label.style.fill = "var(--ink)";
       svg.append(label);
-    });
+    }
     plot.replaceChildren(svg);
   }
 
-  function apart(labels) {
+  // Labels of neighbours one below the other, beside all of their dots.
+  function apart(labels, middle) {
     const placed = [];
     for (const label of [...labels].sort((a, b) => a.cy - b.cy)) {
-      const near = placed.filter((other) => Math.abs(other.cx - label.cx) < 170);
-      const lowest = near.length ? Math.max(...near.map((other) => other.ly)) + 15 : -Infinity;
-      placed.push({ ...label, ly: Math.max(label.cy, lowest) });
+      const near = placed.filter((other) => Math.abs(other.cx - label.cx) < 170 && label.cy - other.ly < 15);
+      placed.push({ ...label, ly: near.length ? Math.max(label.cy, Math.max(...near.map((other) => other.ly)) + 15) : label.cy });
     }
-    return placed;
+    return placed.map((label) => {
+      const onLeft = label.cx > middle;
+      const beside = placed.filter((other) => Math.abs(other.cx - label.cx) < 60 && Math.abs(other.cy - label.ly) < 14).map((other) => other.cx);
+      return { ...label, onLeft, lx: onLeft ? Math.min(label.cx, ...beside) : Math.max(label.cx, ...beside) };
+    });
+  }
+
+  // Shares to mark between two others: 90, 95, 98, 99 % and so on, or the powers of ten alone where that is enough.
+  function shares(low, high) {
+    const marks = [0, 1, 2, 3, 4].flatMap((nines) => [1, 0.5, 0.2].map((miss) => 1 - miss * 10 ** -nines)).concat(0.99999);
+    const within = marks.filter((share) => share >= low && share <= high);
+    const nines = within.filter((share) => Number.isInteger(Math.round(Math.log10(1 - share) * 1e6) / 1e6));
+    return nines.length > 2 ? nines : within;
   }
 
   function scatterLabel(trace) {
