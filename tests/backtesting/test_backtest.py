@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hasty import Hasty
 from hindscale.backtesting import Backtest, PolicyEntry, backtest
 from hindscale.backtesting.backtest import policy_entries
 from hindscale.core import Balancer, ParameterError, ServiceProfile, Slo
@@ -112,6 +113,18 @@ def test_finished_policies_and_guardrails_are_taken_as_they_are(rising: RateTrac
     result = backtest(rising, [Fixed(replicas=2)], guardrails=(Cooldown(),), seeds=1, slo="p99 < 2s")
     row = result.traces[0].rows[0]
     assert (row.policy, row.hindsight, row.mean("mean_replicas")) == ("fixed", False, pytest.approx(2.0, rel=0.2))
+
+
+def test_a_policy_may_bring_its_own_pace_and_limits(rising: RateTrace) -> None:
+    both = plan(rising, Fixed(replicas=2), Hasty(), guardrails=(Cooldown(up_s=3600, down_s=3600),), seeds=1)
+    fixed, hasty = (both.perform(run, with_ticks=True).ticks for run in both.runs)
+    assert fixed is not None
+    assert hasty is not None
+    assert (fixed.time_s[:2].tolist(), hasty.time_s[:2].tolist()) == ([15, 30], [5, 10])
+    assert (len(fixed), len(hasty)) == (40, 120)
+    assert hasty.target[:4].tolist() == [1, 2, 1, 2]
+    assert set(hasty.limited_by) == {""}
+    assert both.policies[1].interval_s(both.prepared["rising"][1]) == 5.0
 
 
 def test_outcomes_are_reported_as_they_come(rising: RateTrace) -> None:

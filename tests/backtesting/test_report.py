@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hasty import Hasty
 from hindscale.backtesting import BacktestResult, backtest, report
 from hindscale.backtesting.series import Action
+from hindscale.policies.fixed import Fixed
 from hindscale.traces import RateTrace
 
 CHROMIUM = next(
@@ -63,9 +65,20 @@ def test_the_data_holds_the_series_of_every_policy(compared: BacktestResult) -> 
     for trace, result in zip(traces, compared.traces, strict=True):
         assert len(trace["policies"]) == 5
         for policy, row in zip(trace["policies"], result.rows, strict=True):
-            assert len(policy["series"]["ready"]) == len(trace["time"])
+            assert len(policy["series"]["ready"]) == len(trace["axes"][0]["time"])
+            assert policy["series"]["axis"] == 0
             assert row.series is not None
             assert policy["actions_total"] == len(row.series.actions)
+
+
+def test_policies_with_a_pace_of_their_own_have_times_of_their_own(rising: RateTrace) -> None:
+    policies = [Fixed(replicas=2), Hasty()]
+    trace = data_of(report.report_html(backtest(rising, policies, slo="p99 < 9s", seeds=1, jobs=1)))["traces"][0]
+    assert {len(axis["time"]) for axis in trace["axes"]} == {40, 120}
+    for policy in trace["policies"]:
+        axis = trace["axes"][policy["series"]["axis"]]
+        assert (policy["label"] == "hasty") == (len(axis["time"]) == 120)
+        assert {len(values) for name, values in policy["series"].items() if name != "axis"} == {len(axis["time"])}
 
 
 def test_names_cannot_break_the_page() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -47,6 +47,11 @@ class PolicyEntry:
     def knows_the_future(self, spec: ServiceSpec) -> bool:
         """Whether it was sized on the very recording it is judged on: a yardstick, not a choice."""
         return bool(getattr(self.build(spec), "hindsight", False))
+
+    def interval_s(self, spec: ServiceSpec) -> float:
+        """Seconds between its decisions: the service's, but for a policy that has a pace of its own."""
+        own: float | None = getattr(self.build(spec), "interval_s", None)
+        return spec.control_interval_s if own is None else own
 
     def build(self, spec: ServiceSpec) -> Policy[Any]:
         """The policy for a service.
@@ -95,10 +100,10 @@ class Backtest:
         policies: What is compared.
         service: What a replica is.
         slo: What is promised.
-        control_interval_s: Seconds between decisions.
+        control_interval_s: Seconds between decisions; a policy with an `interval_s` keeps to that.
         min_replicas: The fleet never goes below.
         max_replicas: The fleet never goes above; None for twice what the trace's peak needs, at least 10.
-        guardrails: Limits between policy and fleet, besides the bounds.
+        guardrails: Limits between policy and fleet, besides the bounds; a policy with `own_limits` goes without.
         seeds: How many times each policy meets each trace, with other arrivals, service times, cold starts.
         first_seed: The first of them; the others follow.
         settings: How the simulation is done.
@@ -176,12 +181,15 @@ class Backtest:
         """One run, in this process."""
         entry = self.policies[run.entry]
         trace, spec = self.prepared[self.traces[run.trace].name]
+        policy = entry.build(spec)
         bounds = Bounds(min_replicas=spec.min_replicas, max_replicas=spec.max_replicas)
+        # What emulates a whole autoscaler has its own limits and its own pace; ours on top would falsify it.
+        guardrails = () if getattr(policy, "own_limits", False) else self.guardrails
         record = simulate(
             trace,
-            spec,
-            entry.build(spec),
-            in_order((*self.guardrails, bounds)),
+            replace(spec, control_interval_s=entry.interval_s(spec)),
+            policy,
+            in_order((*guardrails, bounds)),
             seed=run.seed,
             settings=self.settings,
         )

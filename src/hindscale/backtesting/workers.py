@@ -42,9 +42,10 @@ def estimated_seconds(backtest: Backtest, runs: Sequence[Run]) -> float:
     """About how long the runs take on one core."""
     total = 0.0
     for run in runs:
-        trace = backtest.traces[run.trace]
+        trace, spec = backtest.prepared[backtest.traces[run.trace].name]
         requests = getattr(trace, "total_requests", 0.0)
-        total += requests / REQUESTS_PER_S + trace.duration_s / backtest.control_interval_s / TICKS_PER_S
+        ticks = trace.duration_s / backtest.policies[run.entry].interval_s(spec)
+        total += requests / REQUESTS_PER_S + ticks / TICKS_PER_S
     return total
 
 

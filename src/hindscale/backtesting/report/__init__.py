@@ -163,29 +163,45 @@ def _trace_data(
 ) -> dict[str, Any]:
     start = next(trace.start for trace in result.backtest.traces if trace.name == trace_result.trace)
     epoch_s = 0.0 if start is None else start.timestamp()
-    shown = next((row.series for row in trace_result.rows if row.series is not None), None)
+    axes = _Axes(epoch_s)
     slo = result.backtest.slo
+    policies = [_policy_data(row, reasons, axes, action_limit) for row in trace_result.rows]
     return {
         "start": None if start is None else epoch_s,
         "slo": {"latency_s": slo.latency_s, "percentile": slo.percentile},
-        "time": [] if shown is None else _rounded(shown.time_s + epoch_s, 12),
-        "rate": [] if shown is None else _rounded(shown.rate_rps),
-        "policies": [_policy_data(row, reasons, action_limit, epoch_s) for row in trace_result.rows],
+        "axes": axes.drawn,
+        "policies": policies,
     }
 
 
-def _policy_data(row: Row, reasons: _Dictionary, action_limit: int, epoch_s: float) -> dict[str, Any]:
+class _Axes:
+    """Times and traffic by number: policies that decide at the same pace share theirs."""
+
+    def __init__(self, epoch_s: float) -> None:
+        self.epoch_s = epoch_s
+        self.drawn: list[dict[str, list[float | None]]] = []
+
+    def number(self, series: RunSeries) -> int:
+        axis = {"time": _rounded(series.time_s + self.epoch_s, 12), "rate": _rounded(series.rate_rps)}
+        times = [known["time"] for known in self.drawn]
+        if axis["time"] not in times:
+            self.drawn.append(axis)
+            return len(self.drawn) - 1
+        return times.index(axis["time"])
+
+
+def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int) -> dict[str, Any]:
     actions = () if row.series is None else row.series.actions
     return {
         "label": row.label,
         "cost": row.mean("cost"),
         "attainment": row.mean("slo_attainment"),
         "runs": [[each.cost, each.slo_attainment] for each in row.scores],
-        "series": None if row.series is None else _series_data(row.series),
+        "series": None if row.series is None else {"axis": axes.number(row.series), **_series_data(row.series)},
         "actions_total": len(actions),
         "actions": [
             [
-                round(action.time_s + epoch_s, 3),
+                round(action.time_s + axes.epoch_s, 3),
                 action.before,
                 action.after,
                 action.desired,

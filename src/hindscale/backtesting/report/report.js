@@ -56,13 +56,18 @@
       charts = [
         replicasChart(plot("replicas"), trace, policy, sync),
         latencyChart(plot("latency"), trace, policy, sync),
-        lineChart(plot("attainment"), trace, sync, policy.series.attainment, "within SLO", color("ready"), percent,
+        lineChart(plot("attainment"), trace, policy, sync, policy.series.attainment, "within SLO", color("ready"), percent,
           { range: (u, low) => [Math.min(low ?? 1, 0.9), 1], line: trace.slo.percentile }),
-        lineChart(plot("queue"), trace, sync, policy.series.queued, "waiting", color("p99"), count, {}),
+        lineChart(plot("queue"), trace, policy, sync, policy.series.queued, "waiting", color("p99"), count, {}),
       ];
       actionsTable(element.querySelector(".actions"), trace, policy);
     }
     return { draw };
+  }
+
+  // Policies that decide at another pace have times of their own.
+  function axisOf(trace, policy) {
+    return trace.axes[policy.series.axis];
   }
 
   // -- charts over time -------------------------------------------------------------------------
@@ -85,7 +90,7 @@
 
   function replicasChart(plot, trace, policy, sync) {
     const { axis, xAxis, xSeries, ...options } = base(plot, trace, sync, 300);
-    const series = policy.series;
+    const series = policy.series, drawn = axisOf(trace, policy);
     const tip = tooltip(plot);
     const replicas = { scale: "replicas", value: (u, v) => (v === null ? "–" : count(v)) };
     return new uPlot({
@@ -107,28 +112,28 @@
         draw: [(u) => markActions(u, policy.actions)],
         setCursor: [(u) => showActions(u, tip, trace, policy)],
       },
-    }, [trace.time, series.billed, series.ready, series.target, trace.rate], plot);
+    }, [drawn.time, series.billed, series.ready, series.target, drawn.rate], plot);
   }
 
   function latencyChart(plot, trace, policy, sync) {
     const { axis, xAxis, xSeries, ...options } = base(plot, trace, sync, 240);
-    const { p50, p95, p99 } = policy.series;
+    const { p50, p95, p99 } = policy.series, { time } = axisOf(trace, policy);
     const line = (label, name, dash) => ({ label, stroke: color(name), width: 1.5, dash, value: (u, v) => (v === null ? "–" : seconds(v)) });
     return new uPlot({
       ...options,
       scales: { ...options.scales, y: { distr: 3, range: (u, low, high) => [(low ?? trace.slo.latency_s) / 1.4, (high ?? trace.slo.latency_s) * 1.4] } },
       axes: [xAxis, { ...axis, size: 58, values: (u, ticks) => ticks.map((v) => (v === null ? "" : seconds(v))) }],
       series: [xSeries, line("p50", "p50"), line("p95", "p95"), line("p99", "p99"), line("SLO", "slo", [6, 4])],
-    }, [trace.time, p50, p95, p99, trace.time.map(() => trace.slo.latency_s)], plot);
+    }, [time, p50, p95, p99, time.map(() => trace.slo.latency_s)], plot);
   }
 
-  function lineChart(plot, trace, sync, values, label, stroke, show, { range, line }) {
+  function lineChart(plot, trace, policy, sync, values, label, stroke, show, { range, line }) {
     const { axis, xAxis, xSeries, ...options } = base(plot, trace, sync, 170);
     const series = [xSeries, { label, stroke, fill: stroke + "22", width: 1.5, value: (u, v) => (v === null ? "–" : show(v)) }];
-    const columns = [trace.time, values];
+    const { time } = axisOf(trace, policy), columns = [time, values];
     if (line !== undefined) {
       series.push({ label: "SLO", stroke: color("slo"), dash: [6, 4], width: 1.5, value: () => show(line) });
-      columns.push(trace.time.map(() => line));
+      columns.push(time.map(() => line));
     }
     return new uPlot({
       ...options,
