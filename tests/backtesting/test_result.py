@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,15 @@ def test_hindsight_is_a_yardstick_never_the_answer(compared: BacktestResult) -> 
         assert hindsight == ["fixed"]
         assert result.best is None or not result.best.hindsight
         assert "fixed, sized with hindsight," in result.verdict()
+
+
+def test_where_hindsight_alone_keeps_the_slo_the_verdict_says_so(compared: BacktestResult) -> None:
+    rows = tuple(replace(row, meets_slo=row.hindsight) for row in compared.traces[0].rows)
+    nearest = max((row for row in rows if not row.hindsight), key=lambda row: row.mean("slo_attainment"))
+    verdict = replace(compared.traces[0], rows=rows).verdict()
+    assert verdict.startswith(f"no policy meets the SLO but fixed, sized with hindsight; nearest is {nearest.policy}")
+    alone = replace(compared.traces[0], rows=tuple(row for row in rows if row.hindsight))
+    assert alone.verdict() == "no policy meets the SLO but fixed, sized with hindsight"
 
 
 def test_the_table_fits_into_80_columns(compared: BacktestResult) -> None:

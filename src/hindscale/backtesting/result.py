@@ -73,10 +73,7 @@ class TraceResult:
         if not self.rows:
             return "no run was finished"
         if self.best is None:
-            nearest = max(self.rows, key=lambda row: row.mean("slo_attainment"))
-            return (
-                f"no policy meets the SLO; nearest is {nearest.policy} with {percent(nearest.mean('slo_attainment'))}"
-            )
+            return self._nobody()
         parts = [f"{self.best.policy} is the cheapest that meets the SLO, for {self._cost(self.best)}"]
         if len(self.choices) == 1:
             parts = [f"only {self.best.policy} meets the SLO, for {self._cost(self.best)}"]
@@ -88,6 +85,16 @@ class TraceResult:
             if row.hindsight
         ]
         return "; ".join(parts)
+
+    def _nobody(self) -> str:
+        kept = [row.policy for row in self.rows if row.hindsight and row.meets_slo]
+        but = f" but {' and '.join(kept)}, sized with hindsight" if kept else ""
+        others = [row for row in self.rows if not row.hindsight] or ([] if kept else self.rows)
+        if not others:
+            return f"no policy meets the SLO{but}"
+        nearest = max(others, key=lambda row: row.mean("slo_attainment"))
+        attained = percent(nearest.mean("slo_attainment"))
+        return f"no policy meets the SLO{but}; nearest is {nearest.policy} with {attained}"
 
     def _cost(self, row: Row) -> str:
         return f"{row.mean('cost'):,.{0 if row.mean('cost') >= 100 else 2}f}"
