@@ -46,7 +46,7 @@ def test_generated_pages_are_fresh(generator: ModuleType, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("page", "names"),
     [
-        ("policies.md", POLICIES.classes),
+        ("policies.md", [name for name, policy in POLICIES.classes.items() if not hasattr(policy, "emulates")]),
         ("guardrails.md", GUARDRAILS.classes),
         ("forecasting.md", FORECASTERS.classes),
         ("traces.md", applications()),
@@ -55,6 +55,17 @@ def test_generated_pages_are_fresh(generator: ModuleType, monkeypatch: pytest.Mo
 )
 def test_everything_has_a_heading(page: str, names: list[str]) -> None:
     assert set(names) <= headings(page)
+
+
+def test_every_emulation_says_what_it_emulates_and_has_a_row_and_a_page() -> None:
+    index = (DOCS / "autoscalers" / "README.md").read_text()
+    for name, policy in POLICIES.classes.items():
+        if hasattr(policy, "emulates"):
+            assert policy.emulates
+            assert policy.leaves_out
+            row = re.search(rf"^\| .*`{name}`.* \| .*\]\((.+)\) \|$", index, re.MULTILINE)
+            assert row, f"{name} has no row in docs/autoscalers/README.md"
+            assert f"`{name}`" in (DOCS / "autoscalers" / row[1]).read_text()
 
 
 def test_every_format_is_in_the_table() -> None:
@@ -83,7 +94,7 @@ def test_importing_hindscale_loads_nothing_heavy() -> None:
 def snippets(kind: str) -> list[tuple[str, str]]:
     """Code blocks of the README and the docs, with where they stand."""
     found = []
-    for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]:
+    for path in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]:
         if path.name in {"api.md", "cli.md"}:
             continue
         for number, block in enumerate(re.findall(rf"```{kind}\n(.*?)```", path.read_text(), re.DOTALL)):

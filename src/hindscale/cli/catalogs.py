@@ -21,7 +21,13 @@ def policies(name: Name = None) -> int:
     """
     from hindscale.policies import POLICIES
 
-    return _show(POLICIES, name)
+    if name is not None:
+        return _show(POLICIES, name)
+    known = POLICIES.classes
+    _print_list({each: _first_line(cls) for each, cls in known.items() if not hasattr(cls, "emulates")})
+    print("\nAutoscalers that people run, emulated:")
+    _print_list({each: cls.emulates for each, cls in known.items() if hasattr(cls, "emulates")})
+    return 0
 
 
 def guardrails(name: Name = None) -> int:
@@ -82,7 +88,12 @@ def _show(catalog: Any, name: str | None) -> int:
         _print_list({each: _first_line(cls) for each, cls in catalog.classes.items()})
         return 0
     cls = catalog.find(name)
-    print(f"{name}: {_first_line(cls)}\n")
+    print(textwrap.fill(f"{name}: {_first_line(cls)}", 80) + "\n")
+    for heading, said in (("Emulates", getattr(cls, "emulates", "")), ("Leaves out", getattr(cls, "leaves_out", ""))):
+        if said:
+            print(textwrap.fill(f"{heading}: {said}", 80, subsequent_indent="  "))
+    if hasattr(cls, "emulates"):
+        print()
     for parameter in parameters_of(cls):
         default = "" if parameter.default is dataclasses.MISSING else f" [default: {_plain(parameter.default)}]"
         text = f"{parameter.summary}{default}"

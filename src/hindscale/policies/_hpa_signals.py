@@ -37,7 +37,8 @@ class Signal:
 
     def of_service(self, observation: Observation) -> float:
         """What the service as a whole reports."""
-        return self.factor * sum(getattr(observation, name) for name in self.reads)
+        total: float = sum(getattr(observation, name) for name in self.reads)
+        return self.factor * total
 
     def of_pod(self, observation: Observation) -> float:
         """What each ready pod reports; there must be one."""

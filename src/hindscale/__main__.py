@@ -1,0 +1,6 @@
+"""`python -m hindscale`, the same as `hindscale`."""
+
+from hindscale.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,197 @@
+"""What both AIBrix strategies share: metrics in windows, and one reconcile of the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from hindscale.autoscalers.aibrix import (
+    PodAutoscaler,
+    Recommendation,
+    ScalingContext,
+    ScheduledBounds,
+    apply_constraints,
+    bounds_at,
+    pending_guard,
+    read_pod_autoscaler,
+    recorded,
+    stabilized,
+    window_average,
+)
+from hindscale.autoscalers.aibrix.schedules import DAY_S
+from hindscale.autoscalers.aibrix.windows import Buckets
+from hindscale.core.checks import require_positive
+from hindscale.core.errors import ParameterError
+from hindscale.core.values import Observation
+from hindscale.policies._cloud_metrics import check_metric, measured
+
+__all__ = ["AibrixState", "Metric", "Windows", "begins_at", "checked_metrics", "of_strategy", "reconciled"]
+
+STABLE_WINDOW_S = 180.0
+PANIC_WINDOW_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """The two windows of one metric."""
+
+    stable: Buckets = ()
+    panic: Buckets = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AibrixState:
+    """One pair of windows a metric, and the recommendations that the cooldown windows look back on."""
+
+    windows: tuple[Windows, ...] = ()
+    history: tuple[tuple[float, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A metric of ours and its target."""
+
+    name: str
+    target: float
+
+    @property
+    def source(self) -> str:
+        """Where AIBrix would get it: from the pods, or as a total from outside."""
+        return "external" if self.name.startswith("total-") else "pod"
+
+
+def checked_metrics(metrics: Sequence[str], targets: Sequence[str | float]) -> tuple[Metric, ...]:
+    """Metrics with their targets.
+
+    Raises:
+        ParameterError: If there are none, not as many targets, or one is unknown or no number > 0.
+    """
+    if not metrics or len(metrics) != len(targets):
+        raise ParameterError(f"targets must be one for each of metrics, were {len(targets)} for {len(metrics)}")
+    found = []
+    for metric, target in zip(metrics, targets, strict=True):
+        check_metric(metric)
+        try:
+            value = float(target)
+        except ValueError:
+            raise ParameterError(f"targets must be numbers, was {target!r}") from None
+        require_positive(targets=value)
+        found.append(Metric(name=metric, target=value))
+    return tuple(found)
+
+
+def of_strategy(manifest: str, strategy: str) -> PodAutoscaler | None:
+    """The manifest, if one is named and it has that strategy.
+
+    Raises:
+        ParameterError: If it has the other one.
+    """
+    if not manifest:
+        return None
+    read = read_pod_autoscaler(manifest)
+    if read.strategy != strategy:
+        raise ParameterError(
+            f"{manifest}: spec.scalingStrategy: Invalid value: {read.strategy!r}:"
+            f" must be {strategy}; use the policy aibrix-{read.strategy.lower()}"
+        )
+    return read
+
+
+def begins_at(start: datetime | None, timezone: str) -> float:
+    """Seconds from Monday 00:00 in a time zone to a moment; 0 where the moment is not known.
+
+    Raises:
+        ParameterError: If nobody knows the time zone.
+    """
+    try:
+        zone = ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ParameterError(f"spec.schedules[0].timezone: Invalid value: {timezone!r}: unknown time zone") from error
+    if start is None:
+        return 0.0
+    local = start.astimezone(zone) if start.tzinfo else start
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return local.weekday() * DAY_S + (local - midnight).total_seconds()
+
+
+Algorithm = Callable[[int, float, float, float, ScalingContext], tuple[int, float, str]]
+"""From current replicas, stable and panic average, target and context: replicas, metric value and mode."""
+
+
+def reconciled(
+    observation: Observation,
+    state: AibrixState,
+    *,
+    metrics: tuple[Metric, ...],
+    windows_s: tuple[float, float],
+    context: ScalingContext,
+    schedules: tuple[ScheduledBounds, ...],
+    begins_at_s: float,
+    strategy: str,
+    algorithm: Algorithm,
+) -> tuple[int, str, AibrixState]:
+    """One reconcile: the size, why, and what is remembered.
+
+    Source: AIBrix `pkg/controller/podautoscaler/podautoscaler_controller.go`, computeScaleDecision.
+    """
+    current, now_s = observation.requested_replicas, observation.time_s
+    low, high, active = bounds_at(
+        begins_at_s + now_s, schedules, min_replicas=context.min_replicas, max_replicas=context.max_replicas
+    )
+    if current == 0 and low > 0:
+        wakes = any(one.name == active and one.min_replicas is not None for one in schedules)
+        reason = "current replicas below minimum" if wakes else "scaling disabled: current replicas is 0"
+        return (low if wakes else 0), reason, state
+    bounded = replace(context, min_replicas=low, max_replicas=high)
+    windows = _recorded(observation, state, metrics, windows_s)
+    best, said = _largest(current, windows, metrics, bounded, algorithm)
+    if observation.ready_replicas < current:
+        ready = observation.ready_replicas
+        guarded = pending_guard(best, current=current, ready=ready, pending=current - ready, strategy=strategy)
+        said = f"{said}; {guarded.reason}" if guarded.replicas != best.replicas else said
+        best = guarded
+    stable, history = stabilized(best.replicas, current=current, history=state.history, now_s=now_s, context=bounded)
+    said = f"{said}; cooldown window gives {stable}" if stable != best.replicas else said
+    replicas = max(low, min(high, stable))
+    return replicas, said, AibrixState(windows=windows, history=history)
+
+
+def _recorded(
+    observation: Observation, state: AibrixState, metrics: tuple[Metric, ...], windows_s: tuple[float, float]
+) -> tuple[Windows, ...]:
+    """The windows with what was measured now; where nothing was, they stay, old values and all."""
+    before = state.windows or tuple(Windows() for _ in metrics)
+    return tuple(_sampled(observation, *each, windows_s) for each in zip(metrics, before, strict=True))
+
+
+def _sampled(observation: Observation, metric: Metric, windows: Windows, windows_s: tuple[float, float]) -> Windows:
+    value, now_s = measured(metric.name, observation), observation.time_s
+    if value is None:
+        return windows
+    return Windows(
+        stable=recorded(windows.stable, value, now_s=now_s, window_s=windows_s[0]),
+        panic=recorded(windows.panic, value, now_s=now_s, window_s=windows_s[1]),
+    )
+
+
+def _largest(
+    current: int,
+    windows: tuple[Windows, ...],
+    metrics: tuple[Metric, ...],
+    context: ScalingContext,
+    algorithm: Algorithm,
+) -> tuple[Recommendation, str]:
+    """The recommendation of the metric that asks for most; the first of those that ask for as many."""
+    found: list[tuple[Recommendation, str]] = []
+    for metric, window in zip(metrics, windows, strict=True):
+        stable, panic = window_average(window.stable), window_average(window.panic)
+        replicas, value, mode = algorithm(current, stable, panic, metric.target, context)
+        constrained = apply_constraints(replicas, context)
+        said = f"{metric.name} {value:.4g}, target {metric.target:g}: {mode}, wants {constrained}"
+        recommendation = Recommendation(
+            replicas=constrained, metric_value=value, target=metric.target, source=metric.source
+        )
+        found.append((recommendation, said))
+    return max(found, key=lambda one: one[0].replicas)
