@@ -53,7 +53,7 @@ class AibrixApa:
     """
 
     name: ClassVar[str] = "aibrix-apa"
-    emulates: ClassVar[str] = "AIBrix PodAutoscaler APA, AIBrix 0.4-0.5"
+    emulates: ClassVar[str] = "AIBrix PodAutoscaler, strategy APA, source of 2026"
     leaves_out: ClassVar[str] = (
         "The HPA strategy (a plain HPA), predictive scaling, roles within a StormService, and the GPU optimizer. The KV"
         " cache is not simulated: the accelerator's utilization stands in for it."

@@ -55,7 +55,7 @@ class AibrixKpa:
     """
 
     name: ClassVar[str] = "aibrix-kpa"
-    emulates: ClassVar[str] = "AIBrix PodAutoscaler KPA, AIBrix 0.4-0.5"
+    emulates: ClassVar[str] = "AIBrix PodAutoscaler, strategy KPA, source of 2026"
     leaves_out: ClassVar[str] = (
         "The HPA strategy (a plain HPA), predictive scaling, roles within a StormService, the GPU optimizer, and the"
         " tolerance around the target that the newest KPA has."

@@ -66,7 +66,7 @@ class RayServe:
     """
 
     name: ClassVar[str] = "ray-serve"
-    emulates: ClassVar[str] = "Ray Serve deployment autoscaling, default policy, Ray 2.40-2.52"
+    emulates: ClassVar[str] = "Ray Serve deployment autoscaling, default policy, Ray source of 2026"
     leaves_out: ClassVar[str] = (
         "Custom and application-level policies (code of their own), the async-queue policy, and the placement of"
         " replicas. Reports of all handles and replicas are taken to arrive together."

@@ -65,7 +65,7 @@ class SkyServe:
     """
 
     name: ClassVar[str] = "skyserve"
-    emulates: ClassVar[str] = "SkyServe request-rate autoscaler, SkyPilot 0.7-0.10"
+    emulates: ClassVar[str] = "SkyServe request-rate autoscaler, SkyPilot source of 2026"
     leaves_out: ClassVar[str] = (
         "Spot fallback, mixed fleets with a rate per accelerator, rolling updates, and the choice of which replica to"
         " stop. The load balancer's own reporting interval of 20 s is taken to be in step with decisions."
