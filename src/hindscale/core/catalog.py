@@ -90,7 +90,9 @@ def _parse_list(text: str) -> tuple[str, ...]:
 def parameters_of(cls: type[Any]) -> tuple[Parameter, ...]:
     """The parameters of a dataclass, with what its docstring says of each."""
     hints = typing.get_type_hints(cls)
-    said = _attributes_section(cls.__doc__ or "")
+    said: dict[str, str] = {}
+    for base in reversed(cls.__mro__):  # what a class says of a field wins over what its bases say
+        said |= _attributes_section(base.__doc__ or "")
     return tuple(
         Parameter(
             name=field.name,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hindscale.autoscalers.aibrix import (
@@ -22,12 +23,23 @@ from hindscale.autoscalers.aibrix import (
 )
 from hindscale.autoscalers.aibrix.schedules import DAY_S
 from hindscale.autoscalers.aibrix.windows import Buckets
-from hindscale.core.checks import require_positive
+from hindscale.core.checks import require_finite, require_ordered, require_positive
 from hindscale.core.errors import ParameterError
-from hindscale.core.values import Observation
-from hindscale.policies._cloud_metrics import check_metric, measured
+from hindscale.core.service import ServiceSpec
+from hindscale.core.values import Decision, Observation
+from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
+from hindscale.sizing import capacity_rps
 
-__all__ = ["AibrixState", "Metric", "Windows", "begins_at", "checked_metrics", "of_strategy", "reconciled"]
+__all__ = [
+    "AibrixState",
+    "AibrixStrategy",
+    "Metric",
+    "Windows",
+    "begins_at",
+    "checked_metrics",
+    "of_strategy",
+    "reconciled",
+]
 
 STABLE_WINDOW_S = 180.0
 PANIC_WINDOW_S = 60.0
@@ -116,8 +128,8 @@ def begins_at(start: datetime | None, timezone: str) -> float:
     return local.weekday() * DAY_S + (local - midnight).total_seconds()
 
 
-Algorithm = Callable[[int, float, float, float, ScalingContext], tuple[int, float, str]]
-"""From current replicas, stable and panic average, target and context: replicas, metric value and mode."""
+Algorithm = Callable[[int, tuple[float, float], float, ScalingContext], tuple[int, float, str]]
+"""From current replicas, averages of both windows, target and context: replicas, metric value and mode."""
 
 
 def reconciled(
@@ -186,8 +198,8 @@ def _largest(
     """The recommendation of the metric that asks for most; the first of those that ask for as many."""
     found: list[tuple[Recommendation, str]] = []
     for metric, window in zip(metrics, windows, strict=True):
-        stable, panic = window_average(window.stable), window_average(window.panic)
-        replicas, value, mode = algorithm(current, stable, panic, metric.target, context)
+        averages = window_average(window.stable), window_average(window.panic)
+        replicas, value, mode = algorithm(current, averages, metric.target, context)
         constrained = apply_constraints(replicas, context)
         said = f"{metric.name} {value:.4g}, target {metric.target:g}: {mode}, wants {constrained}"
         recommendation = Recommendation(
@@ -195,3 +207,113 @@ def _largest(
         )
         found.append((recommendation, said))
     return max(found, key=lambda one: one[0].replicas)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AibrixStrategy:
+    """What the strategies share: all but how one metric becomes a count.
+
+    Attributes:
+        manifest: A PodAutoscaler manifest; parameters given beside it win.
+        metrics: What is scaled on, separated by semicolons: kv-cache (a share), running-, waiting-, concurrency- or
+            qps-per-replica, cpu, memory, accelerator (percent), total-qps or total-concurrency; the largest wish
+            counts.
+        targets: One a metric, > 0; by default the requests in service at 80 % of what a replica sustains within
+            the SLO.
+        stable_window_s: Length of the long window; > 0.
+        panic_window_s: Length of the short window, > 0 and at most the long one's; KPA alone looks at it.
+        max_scale_up_rate: At most this factor up in one step, > 0.
+        max_scale_down_rate: At most this divisor down in one step, > 0.
+        up_tolerance: Relative excess that APA leaves alone, >= 0.
+        down_tolerance: Relative shortfall that APA leaves alone, >= 0.
+        panic_threshold: Short over long window at which KPA panics, > 0.
+        scale_up_cooldown_s: Window over which growth takes the largest recommendation, >= 0.
+        scale_down_cooldown_s: Window over which shrinking takes the smallest recommendation, >= 0.
+        min_replicas: Never fewer, >= 0; by default the service's bound.
+        max_replicas: Never more, >= 1; by default the service's bound.
+        begins_at_s: Seconds from Monday 00:00 to the beginning of the run, for schedules; by default from the
+            trace's own start.
+        interval_s: Seconds between two reconciles.
+    """
+
+    strategy: ClassVar[str]
+    own_limits: ClassVar[bool] = True
+    manifest: str = ""
+    metrics: tuple[str, ...]
+    targets: tuple[str, ...]
+    stable_window_s: float = STABLE_WINDOW_S
+    panic_window_s: float = PANIC_WINDOW_S
+    max_scale_up_rate: float = 2.0
+    max_scale_down_rate: float = 2.0
+    up_tolerance: float = 0.1
+    down_tolerance: float = 0.1
+    panic_threshold: float = 2.0
+    scale_up_cooldown_s: float = 0.0
+    scale_down_cooldown_s: float = 300.0
+    min_replicas: int = 1
+    max_replicas: int = 1
+    begins_at_s: float = 0.0
+    interval_s: float = 10.0
+    context: ScalingContext = field(init=False)
+    schedules: tuple[ScheduledBounds, ...] = field(init=False)
+    watched: tuple[Metric, ...] = field(init=False)
+
+    @staticmethod
+    def algorithm(
+        current: int, averages: tuple[float, float], target: float, context: ScalingContext
+    ) -> tuple[int, float, str]:
+        """Replicas for one metric, before the rates, with the value that decided and the mode.
+
+        Args:
+            current: Replicas asked for.
+            averages: Means of the long and of the short window.
+            target: The metric's target.
+            context: Rates, tolerances and the panic threshold.
+        """
+        raise NotImplementedError
+
+    def __post_init__(self) -> None:
+        require_positive(
+            interval_s=self.interval_s, panic_window_s=self.panic_window_s, stable_window_s=self.stable_window_s
+        )
+        require_ordered(panic_window_s=self.panic_window_s, stable_window_s=self.stable_window_s)
+        require_finite(begins_at_s=self.begins_at_s)
+        read = of_strategy(self.manifest, self.strategy)
+        names = ScalingContext.__dataclass_fields__
+        object.__setattr__(self, "context", ScalingContext(**{name: getattr(self, name) for name in names}))
+        object.__setattr__(self, "schedules", read.schedules if read else ())
+        object.__setattr__(self, "watched", checked_metrics(self.metrics, self.targets))
+
+    @classmethod
+    def for_service(cls, spec: ServiceSpec, **given: Any) -> Self:
+        read = of_strategy(given.get("manifest", ""), cls.strategy)
+        bounds = {"min_replicas": spec.min_replicas, "max_replicas": spec.max_replicas}
+        settings: dict[str, Any] = {**bounds, **(read.settings if read else {}), **given}
+        if read and read.schedules:
+            settings.setdefault("begins_at_s", begins_at(spec.start, read.timezone))
+        if "targets" not in settings and "metrics" not in settings:
+            in_service = capacity_rps(spec.profile, spec.slo) * spec.profile.service_time.mean_s
+            settings["targets"] = (f"{0.8 * in_service:.3f}",)
+        settings.setdefault("targets", ())
+        return cls(**settings)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(reading for metric in self.metrics for reading in reads_of(metric)))
+
+    def initial_state(self) -> AibrixState:
+        return AibrixState()
+
+    def decide(self, observation: Observation, state: AibrixState) -> tuple[Decision, AibrixState]:
+        replicas, reason, state = reconciled(
+            observation,
+            state,
+            metrics=self.watched,
+            windows_s=(self.stable_window_s, self.panic_window_s),
+            context=self.context,
+            schedules=self.schedules,
+            begins_at_s=self.begins_at_s,
+            strategy=self.strategy,
+            algorithm=self.algorithm,
+        )
+        return Decision(desired_replicas=replicas, reason=reason), state

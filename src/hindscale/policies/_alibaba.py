@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 from hindscale.autoscalers._periods import Periods, add_sample
-from hindscale.autoscalers.alibaba import TriggeredRule, is_triggered, rule_instances
+from hindscale.autoscalers._steps import StepAdjustment
+from hindscale.autoscalers.alibaba import TriggeredRule, is_triggered, read_triggered_rules, rule_instances
 from hindscale.autoscalers.aws import Warmup, track_warmup, warming_replicas
+from hindscale.core.checks import require_nonnegative
 from hindscale.core.service import ServiceSpec
-from hindscale.core.values import Observation
-from hindscale.policies._cloud_metrics import measured
+from hindscale.core.values import Decision, Observation
+from hindscale.policies._cloud_metrics import check_cloud_settings, check_metric, measured, reads_of
 from hindscale.sizing import capacity_rps
 
-__all__ = ["AlibabaState", "default_qps", "executed", "followed", "out_base", "warming"]
+__all__ = ["AlibabaState", "AlibabaTriggered", "default_qps", "executed", "followed", "out_base", "warming"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +135,127 @@ def default_qps(spec: ServiceSpec, metric: str, share: float) -> float:
     if metric == "qps-per-replica":
         return round(share * capacity_rps(spec.profile, spec.slo), 6)
     return 100.0 * share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlibabaTriggered:
+    """Two event-triggered tasks, one for each direction: what simple and step scaling rules share.
+
+    Attributes:
+        manifest: A JSON or YAML file with ScalingRules (bodies of CreateScalingRule) and Alarms (of
+            CreateAlarm); with it, rules and thresholds come from the file.
+        metric: cpu, memory or accelerator (percent), qps-per-replica, requests-per-replica (a minute) or
+            concurrency-per-replica (running and queued).
+        statistic: How samples become a datapoint: Average, Minimum or Maximum.
+        scale_out_threshold: The metric at or above which the fleet grows.
+        scale_in_threshold: The metric at or below which the fleet shrinks.
+        adjustment_type: QuantityChangeInCapacity, PercentChangeInCapacity or TotalCapacity.
+        min_adjustment_magnitude: Least change of a percentage, >= 0.
+        evaluation_count: Datapoints in a row that must breach; >= 1.
+        period_s: Length of a datapoint's period, > 0.
+        min_replicas: Never fewer, >= 0; by default the service's bound.
+        max_replicas: Never more, >= 1; by default the service's bound.
+        interval_s: Seconds between two ticks; by default the period.
+    """
+
+    rule_type: ClassVar[str]
+    leaves_out: ClassVar[str] = (
+        "CloudMonitor's own delay, scheduled and manual execution, and the limit on instances per activity. How often"
+        " a task executes while its alert lasts is not public; here with every datapoint."
+    )
+    own_limits: ClassVar[bool] = True
+    manifest: str = ""
+    metric: str = "qps-per-replica"
+    statistic: str = "Average"
+    scale_out_threshold: float
+    scale_in_threshold: float
+    adjustment_type: str = "QuantityChangeInCapacity"
+    min_adjustment_magnitude: int = 0
+    evaluation_count: int = 3
+    period_s: float = 60.0
+    min_replicas: int = 1
+    max_replicas: int = 1
+    interval_s: float = 60.0
+    rules: tuple[TriggeredRule, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        check_cloud_settings(self)
+        require_nonnegative(cooldown_s=self.rule_cooldown_s, estimated_instance_warmup_s=self.rule_warmup_s)
+        from_file = read_triggered_rules(self.manifest, self.rule_type)[1] if self.manifest else ()
+        object.__setattr__(self, "rules", from_file or self._own_rules())
+
+    @property
+    def rule_steps(self) -> tuple[tuple[StepAdjustment, ...], tuple[StepAdjustment, ...]]:
+        """What the tasks do, growing and shrinking."""
+        raise NotImplementedError
+
+    @property
+    def rule_cooldown_s(self) -> float:
+        """After an activity is complete, simple rules are rejected for so long."""
+        return 0.0
+
+    @property
+    def rule_warmup_s(self) -> float:
+        """Replicas that have been ready for less do not count for step rules."""
+        return 0.0
+
+    def _own_rules(self) -> tuple[TriggeredRule, ...]:
+        out, into = self.rule_steps
+        return tuple(
+            TriggeredRule(
+                threshold=threshold,
+                comparison=comparison,
+                evaluation_count=self.evaluation_count,
+                adjustment_type=self.adjustment_type,
+                steps=steps,
+                min_adjustment_magnitude=self.min_adjustment_magnitude,
+                cooldown_s=self.rule_cooldown_s,
+            )
+            for comparison, threshold, steps in (
+                (">=", self.scale_out_threshold, out),
+                ("<=", self.scale_in_threshold, into),
+            )
+        )
+
+    @classmethod
+    def for_service(cls, spec: ServiceSpec, **given: Any) -> Self:
+        manifest = given.get("manifest")
+        read = read_triggered_rules(manifest, cls.rule_type)[0] if manifest else {}
+        bounds = {"min_replicas": spec.min_replicas, "max_replicas": spec.max_replicas}
+        settings: dict[str, Any] = {**bounds, **read, **given}
+        metric = settings.get("metric", "qps-per-replica")
+        check_metric(metric)
+        settings.setdefault("scale_out_threshold", default_qps(spec, metric, 0.8))
+        settings.setdefault("scale_in_threshold", default_qps(spec, metric, 0.4))
+        settings.setdefault("interval_s", settings.get("period_s", 60.0))
+        return cls(**settings)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return reads_of(self.metric)
+
+    def initial_state(self) -> AlibabaState:
+        return AlibabaState()
+
+    def decide(self, observation: Observation, state: AlibabaState) -> tuple[Decision, AlibabaState]:
+        state, ended = followed(
+            state,
+            observation,
+            metric=self.metric,
+            statistic=self.statistic,
+            period_s=self.period_s,
+            keep=max(rule.evaluation_count for rule in self.rules),
+            warmup_s=self.rule_warmup_s,
+        )
+        current = observation.requested_replicas
+        wanted, reason, cooldown_s = current, f"between datapoints of {self.period_s:g} s", 0.0
+        if ended:
+            is_simple = self.rule_type == "SimpleScalingRule"
+            wanted, said, cooldown_s = executed(self.rules, observation, state, with_cooldown=is_simple)
+            reason = f"{self.metric} {said}"
+        replicas = max(self.min_replicas, min(self.max_replicas, wanted))
+        if replicas != wanted:
+            reason = f"{reason}, bounded to {replicas}"
+        if current not in {wanted, replicas}:
+            state = replace(state, in_progress=True, cooldown_s=cooldown_s, cooled_at_s=None)
+        return Decision(desired_replicas=replicas, reason=reason), state

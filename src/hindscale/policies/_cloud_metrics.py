@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
+from hindscale.autoscalers._periods import STATISTICS
+from hindscale.core.checks import require_at_least, require_count, require_ordered, require_positive
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.values import Observation
 
-__all__ = ["METRICS", "check_metric", "measured", "reads_of"]
+__all__ = ["METRICS", "CloudSettings", "check_cloud_settings", "check_metric", "measured", "reads_of"]
 
 _PERCENT = 100.0
 
@@ -48,6 +51,23 @@ METRICS: dict[str, tuple[tuple[str, ...], Callable[[Observation], float | None]]
 """By name: what is read, and the value. Utilization is in percent, requests are per minute, QPS per second."""
 
 
+class CloudSettings(Protocol):
+    """What every policy of a cloud is set with."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def statistic(self) -> str: ...
+    @property
+    def min_replicas(self) -> int: ...
+    @property
+    def max_replicas(self) -> int: ...
+    @property
+    def interval_s(self) -> float: ...
+    @property
+    def period_s(self) -> float: ...
+
+
 def check_metric(metric: str) -> None:
     """The metric is one of ours.
 
@@ -56,6 +76,24 @@ def check_metric(metric: str) -> None:
     """
     if metric not in METRICS:
         raise ParameterError(f"metric: nobody measures {metric!r}; {did_you_mean(metric, METRICS)}")
+
+
+def check_cloud_settings(policy: CloudSettings) -> None:
+    """What every policy of a cloud is checked for.
+
+    Raises:
+        ParameterError: If a value is unknown or out of range.
+    """
+    check_metric(policy.metric)
+    if policy.statistic not in STATISTICS:
+        raise ParameterError(
+            f"statistic: nobody knows {policy.statistic!r}; {did_you_mean(policy.statistic, STATISTICS)}"
+        )
+    require_count(min_replicas=policy.min_replicas)
+    require_at_least(1, max_replicas=policy.max_replicas)
+    require_ordered(min_replicas=policy.min_replicas, max_replicas=policy.max_replicas)
+    require_ordered(interval_s=policy.interval_s, period_s=policy.period_s)  # or periods would lack samples
+    require_positive(interval_s=policy.interval_s, period_s=policy.period_s)
 
 
 def reads_of(metric: str) -> tuple[str, ...]:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from hindscale.autoscalers._periods import STATISTICS
 from hindscale.autoscalers.alibaba import read_rule, tracked_instances, tracking_alerts
 from hindscale.core.checks import (
     require_at_least,
-    require_count,
     require_fraction,
     require_nonnegative,
     require_ordered,
     require_positive,
 )
-from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._alibaba import AlibabaState, default_qps, followed, out_base, warming
-from hindscale.policies._cloud_metrics import check_metric, reads_of
+from hindscale.policies._cloud_metrics import check_cloud_settings, check_metric, reads_of
 
 __all__ = ["AlibabaTargetTracking"]
 
@@ -71,22 +68,15 @@ class AlibabaTargetTracking:
     interval_s: float = 60.0
 
     def __post_init__(self) -> None:
-        check_metric(self.metric)
-        if self.statistic not in STATISTICS:
-            raise ParameterError(
-                f"statistic: nobody knows {self.statistic!r}; {did_you_mean(self.statistic, STATISTICS)}"
-            )
-        require_positive(target_value=self.target_value, period_s=self.period_s, interval_s=self.interval_s)
+        check_cloud_settings(self)
+        require_positive(target_value=self.target_value)
         require_fraction(low_share=self.low_share)
         require_nonnegative(estimated_instance_warmup_s=self.estimated_instance_warmup_s)
         require_at_least(
             1,
             scale_out_evaluation_count=self.scale_out_evaluation_count,
             scale_in_evaluation_count=self.scale_in_evaluation_count,
-            max_replicas=self.max_replicas,
         )
-        require_count(min_replicas=self.min_replicas)
-        require_ordered(min_replicas=self.min_replicas, max_replicas=self.max_replicas)
         require_ordered(interval_s=self.interval_s, period_s=self.period_s)  # or periods would lack samples
 
     @classmethod

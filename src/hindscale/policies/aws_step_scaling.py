@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
-from hindscale.autoscalers._periods import STATISTICS, add_sample
+from hindscale.autoscalers._periods import add_sample
 from hindscale.autoscalers._steps import parse_steps
 from hindscale.autoscalers.aws import Alarm, StepPolicy, read_scaling_policies, step_capacity
 from hindscale.core.checks import (
-    require_at_least,
-    require_count,
     require_nonnegative,
-    require_ordered,
-    require_positive,
 )
-from hindscale.core.errors import ParameterError, did_you_mean
+from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._aws import AwsState, WatchedAlarm, followed, held_in, out_base, watched, with_activity
-from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
+from hindscale.policies._cloud_metrics import check_cloud_settings, measured, reads_of
 from hindscale.policies.utilization import responsive_resources
 
 __all__ = ["AwsStepScaling"]
@@ -82,18 +78,9 @@ class AwsStepScaling:
     policies: tuple[StepPolicy, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        check_metric(self.metric)
-        if self.statistic not in STATISTICS:
-            raise ParameterError(
-                f"statistic: nobody knows {self.statistic!r}; {did_you_mean(self.statistic, STATISTICS)}"
-            )
+        check_cloud_settings(self)
         if self.estimated_instance_warmup_s is not None:
             require_nonnegative(estimated_instance_warmup_s=self.estimated_instance_warmup_s)
-        require_count(min_replicas=self.min_replicas)
-        require_at_least(1, max_replicas=self.max_replicas)
-        require_ordered(min_replicas=self.min_replicas, max_replicas=self.max_replicas)
-        require_ordered(interval_s=self.interval_s, period_s=self.period_s)  # or periods would lack samples
-        require_positive(interval_s=self.interval_s, period_s=self.period_s)
         from_file = read_scaling_policies(self.manifest)[1] if self.manifest else ()
         object.__setattr__(self, "policies", from_file or self._own_policies())
         if not self.policies:
