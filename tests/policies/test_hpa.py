@@ -101,6 +101,14 @@ def test_nothing_ready_nothing_known_nothing_done() -> None:
     assert decided[0][1].startswith("FailedGetResourceMetric: did not receive metrics for targeted pods")
 
 
+def test_a_container_of_a_metric_is_the_whole_pod(tmp_path: Path) -> None:
+    target = "target: {type: Utilization, averageUtilization: 50}"
+    metric = f"  - type: ContainerResource\n    containerResource: {{name: cpu, container: m, {target}}}\n"
+    body = f"  maxReplicas: 9\n  metrics:\n{metric}"
+    decided = walk(hpa(manifest=manifest(tmp_path, body)), seen(600.0, 4, cpu_utilization=0.9))
+    assert decided == [(8, "cpu 90%/50%: 8 wanted")]  # ceil(90 / 50 * 4) = 8
+
+
 def test_a_lost_replica_is_replaced_whatever_the_metrics() -> None:
     assert [
         size for size, _ in walk(hpa(), seen(15.0, 5, cpu_utilization=0.8), seen(30.0, 4, cpu_utilization=0.8))

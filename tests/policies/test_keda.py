@@ -158,6 +158,28 @@ def test_cpu_alone_never_reaches_zero(tmp_path: Path) -> None:
     assert decision.desired_replicas == 7  # ceil(80 / 50 * 4)
 
 
+def test_a_container_of_a_cpu_trigger_is_the_whole_pod(tmp_path: Path) -> None:
+    path = tmp_path / "cpu.yaml"
+    path.write_text(
+        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\n"
+        "spec:\n  scaleTargetRef: {name: llama}\n  minReplicaCount: 1\n"
+        "  triggers:\n  - {type: cpu, metricType: Utilization, metadata: {value: '50', containerName: server}}\n"
+    )
+    policy = Keda.for_service(SPEC, manifest=str(path))
+    decision, _ = policy.decide(observation(15.0, 4, cpu_utilization=0.8), policy.initial_state())
+    assert decision.desired_replicas == 7  # ceil(80 / 50 * 4)
+
+
+def test_a_lost_replica_is_replaced_whatever_the_metrics() -> None:
+    policy = Keda.for_service(SPEC, target=5.0)
+    decision, state = policy.decide(observation(15.0, 4, **requests(20.0)), policy.initial_state())
+    assert decision.desired_replicas == 4
+    # One of the four is gone; the scale's spec still says 4: 16 / (5 * 4) = 0.8, ceil(16 / 5) = 4. Three alone would
+    # be within the tolerance, 16 / (5 * 3) = 1.07.
+    decision, _ = policy.decide(observation(30.0, 3, **requests(16.0)), state)
+    assert decision.desired_replicas == 4
+
+
 def test_parameters_win_over_the_manifest(tmp_path: Path) -> None:
     given = {
         "manifest": manifest(tmp_path),

@@ -143,6 +143,14 @@ def test_a_config_map_sets_what_the_manifest_leaves_open(tmp_path: Path) -> None
     assert run(policy, [30.0]) == [2]  # 30 / (30 * 0.5)
 
 
+def test_a_config_maps_percentage_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    data = 'data: {container-concurrency-target-percentage: "57"}'
+    config.write_text(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: config-autoscaler}}\n{data}\n")
+    policy = Knative.for_service(SPEC, config_map=str(config))
+    assert policy.target_utilization_percentage == 57.0  # by way of the fraction 0.57 it were 56.99999999999999
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hindscale.autoscalers.hpa import Metric
 from hindscale.autoscalers.hpa.metrics import Sample
@@ -12,7 +13,7 @@ from hindscale.core.rounding import ceil, floor
 from hindscale.core.values import Observation
 from hindscale.policies._hpa_signals import RESOURCE_TYPES, Signal
 
-__all__ = ["pods_of", "sample_of"]
+__all__ = ["of_whole_pods", "pods_of", "sample_of"]
 
 SETTLED, FRESH, STARTING, PENDING = "settled", "fresh", "starting", "pending"
 
@@ -44,6 +45,11 @@ def pods_of(
     if pending > 0:
         pods.append(_unready(PENDING, pending, requests, PodPhase.PENDING, now_s))
     return tuple(pods)
+
+
+def of_whole_pods(metric: Metric) -> Metric:
+    """The metric with pods in place of a container of theirs, of which nothing is known."""
+    return replace(metric, container="")
 
 
 def _unready(name: str, count: int, requests: Mapping[str, int], phase: PodPhase, now_s: float) -> Pod:

@@ -9,7 +9,7 @@ from hindscale.autoscalers.hpa.calculator import Proposal
 from hindscale.autoscalers.hpa.metrics import Sample
 from hindscale.autoscalers.keda import Query
 from hindscale.core.values import Observation
-from hindscale.policies._hpa_pods import pods_of, sample_of
+from hindscale.policies._hpa_pods import of_whole_pods, pods_of, sample_of
 from hindscale.policies._keda_settings import Plan
 
 __all__ = ["proposals_of", "said"]
@@ -40,7 +40,7 @@ def proposals_of(plan: Plan, observation: Observation, asked: Query, current: in
             sample = found if isinstance(found, str) else (found,)
         proposals.append(
             propose(
-                metric,
+                of_whole_pods(metric),
                 sample,
                 pods=pods,
                 current=current,

@@ -56,7 +56,8 @@ def cluster_fields(config: AutoscalerConfig, given: Mapping[str, Any]) -> dict[s
     if given.get("metric") == "rps":
         target = {"target": config.requests_per_second_target_default}
     else:
-        target = {"target_utilization_percentage": config.target_fraction * 100.0}
+        percentage = config.container_concurrency_target_percentage
+        target = {"target_utilization_percentage": percentage if percentage > 1.0 else percentage * 100.0}
         if not given["container_concurrency"]:
             target["target"] = config.container_concurrency_target_default
     return target | {

@@ -16,7 +16,7 @@ from hindscale.autoscalers.hpa.tolerance import DEFAULT_TOLERANCE
 from hindscale.core.checks import require_nonnegative, require_positive
 from hindscale.core.service import ServiceProfile, ServiceSpec
 from hindscale.core.values import Decision, Observation
-from hindscale.policies._hpa_pods import pods_of, sample_of
+from hindscale.policies._hpa_pods import of_whole_pods, pods_of, sample_of
 from hindscale.policies._hpa_settings import Plan, plan_of
 from hindscale.policies._hpa_signals import Signal
 from hindscale.sizing import capacity_rps
@@ -168,7 +168,7 @@ class HorizontalPodAutoscaler:
     ) -> Proposal | Failure:
         plan = self._plan
         return propose(
-            metric,
+            of_whole_pods(metric),
             sample_of(metric, signal, observation, pods, requests=plan.requests, window_s=self.metric_window_s),
             pods=pods,
             current=current,

@@ -35,6 +35,8 @@ class KedaState:
         cached: What each trigger measured at the last poll; None for one that failed.
         next_poll_s: When the operator polls again.
         next_sync_s: When the HPA syncs again.
+        replicas: The count last written to the scale's spec; -1 before the first decision. A replica that is lost
+            does not change it, and is replaced.
     """
 
     operator: OperatorState = OperatorState()
@@ -43,6 +45,7 @@ class KedaState:
     cached: tuple[float | None, ...] = ()
     next_poll_s: float = -math.inf
     next_sync_s: float = -math.inf
+    replicas: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,8 @@ class Keda:
         return KedaState()
 
     def decide(self, observation: Observation, state: KedaState) -> tuple[Decision, KedaState]:
-        plan, now_s, current = _plan(self), observation.time_s, observation.requested_replicas
+        plan, now_s = _plan(self), observation.time_s
+        current = max(observation.requested_replicas, state.replicas)
         wanted, reasons = current, []
         values = tuple(
             signal.of_service(observation) if signal.is_known(observation) else None for signal in plan.signals
@@ -142,7 +146,8 @@ class Keda:
             step, state = self._polled(plan, observation, state, values, wanted, is_due=is_due)
             wanted = wanted if step.replicas is None else step.replicas
             reasons.append(f"operator: {step.reason}")
-        return Decision(desired_replicas=wanted, reason="; ".join(reasons) or "between polls and syncs"), state
+        reason = "; ".join(reasons) or "between polls and syncs"
+        return Decision(desired_replicas=wanted, reason=reason), replace(state, replicas=wanted)
 
     def _synced(
         self,

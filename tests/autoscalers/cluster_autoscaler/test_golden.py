@@ -13,9 +13,10 @@ import pytest
 
 from hindscale.autoscalers.cluster_autoscaler.backoff import Backoff, back_off, drop_stale, is_backed_off
 from hindscale.autoscalers.cluster_autoscaler.balancing import balance, is_similar
-from hindscale.autoscalers.cluster_autoscaler.budgets import GroupView, crop_to_budgets
+from hindscale.autoscalers.cluster_autoscaler.budgets import BudgetConfig, GroupView, crop_to_budgets
+from hindscale.autoscalers.cluster_autoscaler.candidates import scale_down_candidates, unneeded_limit
 from hindscale.autoscalers.cluster_autoscaler.capacity_delay import CapacityDelays, decision_s, pod_ready_s
-from hindscale.autoscalers.cluster_autoscaler.drain import blocking_reason, drain_s, pods_to_move
+from hindscale.autoscalers.cluster_autoscaler.drain import DrainConfig, blocking_reason, drain_s, pods_to_move
 from hindscale.autoscalers.cluster_autoscaler.eligibility import (
     Removable,
     ScaleDownConfig,
@@ -102,7 +103,7 @@ def pods(given: list[Given]) -> list[Pod]:
 
 def node(given: Given, name: str = "n0", group: str = "g") -> Node:
     rest = dict(given)
-    amounts = resources(rest.pop("cpu"), rest.pop("mem"), rest.pop("gpu"))
+    amounts = resources(rest.pop("cpu"), rest.pop("mem"), rest.pop("gpu"), rest.pop("extended", ()))
     rest.pop("daemon", None)
     rest["accelerator"] = GPU if rest.pop("accelerator", False) or amounts.of(GPU) else ""
     rest["labels"] = tuple(tuple(each) for each in rest.get("labels", ()))
@@ -192,8 +193,9 @@ def run_readiness(given: Given) -> Any:
         [UnregisteredNode(group="g", since_s=since_s) for since_s in given["unregistered"]],
         "g",
         given["now_s"],
+        deleted=given.get("deleted", ()),
     )
-    return {name: getattr(found, name) for name in Readiness.__dataclass_fields__ if name != "deleted"}
+    return {name: getattr(found, name) for name in Readiness.__dataclass_fields__}
 
 
 def run_upcoming(given: Given) -> Any:
@@ -293,7 +295,7 @@ def run_utilization(given: Given) -> Any:
 
 def run_to_move(given: Given) -> Any:
     found = pods_to_move(NodeInfo.of(node({"cpu": 1, "mem": 1, "gpu": 0}), pods(given["pods"])), 0.0, given["budgets"])
-    return {"blocked_by": found.blocked_by} if found.blocked_by else {"pods": names(found.pods)}
+    return {"blocked_by": found.blocked_by, "pods": names(found.pods), "is_risky": found.is_risky}
 
 
 def run_drain_s(given: Given) -> Any:
@@ -309,12 +311,34 @@ def run_eligible(given: Given) -> Any:
 
 def run_unneeded(given: Given) -> Any:
     plain = {"cpu": 4000, "mem": 8000, "gpu": 0}
-    nodes = [NodeInfo.of(node(plain, f"n{index}"), pods(each["pods"])) for index, each in enumerate(given["nodes"])]
-    found = update_unneeded(ScaleDownState(), nodes, 0.0, [group({"max": 9, "target": len(nodes)})])
+    nodes = [
+        NodeInfo.of(node(plain | {key: each[key] for key in each if key != "pods"}, f"n{index}"), pods(each["pods"]))
+        for index, each in enumerate(given["nodes"])
+    ]
+    found = update_unneeded(
+        ScaleDownState(),
+        nodes,
+        0.0,
+        [group({"max": 9, "target": len(nodes), "is_atomic": given.get("is_atomic", False)})],
+        budgets=given.get("budgets"),
+        candidates=given.get("candidates"),
+        config=ScaleDownConfig(
+            budgets=BudgetConfig(max_scale_down_parallelism=given.get("max_scale_down_parallelism", 10))
+        ),
+    )
     return {
         "unneeded": [[each.node, each.needs_drain] for each in found.unneeded],
-        "unremovable": [[each.node, each.reason] for each in found.unremovable],
+        "unremovable": [[each.node, each.reason, each.detail] for each in found.unremovable],
     }
+
+
+def run_candidates(given: Given) -> Any:
+    plain = {"cpu": 4000, "mem": 8000, "gpu": 0}
+    nodes = [
+        node(plain | {"ready": ready, "created_s": created_s}, f"n{index}", name)
+        for index, (name, ready, created_s) in enumerate(given["nodes"])
+    ]
+    return list(scale_down_candidates(nodes, [group(each) for each in given["groups"]], given["now_s"]))
 
 
 def run_clock(given: Given) -> Any:
@@ -333,14 +357,15 @@ def run_clock(given: Given) -> Any:
 def run_removable(given: Given) -> Any:
     plain = {"cpu": 4000, "mem": 8000, "gpu": 0, "ready": given.get("ready", True)}
     nodes = [NodeInfo.of(node(plain, f"n{index}")) for index in range(len(given["since"]))]
-    drained = given.get("drain", [False] * len(nodes))
+    gone = [NodeInfo.of(node(plain | {"being_deleted": True}, f"d{i}")) for i in range(given.get("also_deleted", 0))]
+    drained, risky = given.get("drain", [False] * len(nodes)), given.get("risky", [False] * len(nodes))
     unneeded = (
-        Removable(node=f"n{index}", since_s=since_s, needs_drain=drained[index])
+        Removable(node=f"n{index}", since_s=since_s, needs_drain=drained[index], is_risky=risky[index])
         for index, since_s in enumerate(given["since"])
     )
     going, staying = removable_now(
         ScaleDownState(unneeded=tuple(unneeded)),
-        nodes,
+        [*nodes, *gone],
         [group({"max": 9, "target": len(nodes), "min": given.get("min", 0)})],
         given["now_s"],
         deletions_in_progress={"g": given.get("deleting", 0)},
@@ -364,7 +389,7 @@ def run_budget(given: Given) -> Any:
         ]
         for key in ("empty", "drain")
     }
-    progress = {key: given[key] for key in ("empty_in_progress", "drain_in_progress") if key in given}
+    progress = {key: given[key] for key in ("empty_in_progress", "drain_in_progress", "atomic_sizes") if key in given}
     found = crop_to_budgets(views["empty"], views["drain"], **progress)
     return [[[each.group, len(each.nodes)] for each in part] for part in (found.empty, found.drain)]
 
@@ -397,11 +422,17 @@ RUN: dict[str, Callable[[Given], Any]] = {
     "similar": lambda given: is_similar(template(given["one"]), template(given["other"])),
     "scale_up": run_scale_up,
     "utilization": run_utilization,
-    "blocking": lambda given: blocking_reason(pod(given["pod"]), given.get("now_s", 0.0), given.get("budgets", {})),
+    "blocking": lambda given: blocking_reason(
+        pod(given["pod"]), given.get("now_s", 0.0), given.get("budgets", {}), DrainConfig(**given.get("config", {}))
+    ),
     "to_move": run_to_move,
     "drain_s": run_drain_s,
     "eligible": run_eligible,
     "unneeded": run_unneeded,
+    "unneeded_limit": lambda given: [
+        unneeded_limit(count, loop_interval_s=interval_s) for count, interval_s in given["args"]
+    ],
+    "candidates": run_candidates,
     "clock": run_clock,
     "removable": run_removable,
     "cooldown": run_cooldown,

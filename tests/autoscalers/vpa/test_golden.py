@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ import pytest
 from hindscale.autoscalers.vpa.amounts import Amounts
 from hindscale.autoscalers.vpa.buckets import CPU_BUCKETS, MEMORY_BUCKETS, Buckets, ExponentialBuckets
 from hindscale.autoscalers.vpa.capping import ContainerRecommendation, apply_policy
-from hindscale.autoscalers.vpa.checkpoint import HistogramCheckpoint, load_checkpoint, save_checkpoint
+from hindscale.autoscalers.vpa.checkpoint import (
+    HistogramCheckpoint,
+    load_aggregate,
+    load_checkpoint,
+    save_aggregate,
+    save_checkpoint,
+)
 from hindscale.autoscalers.vpa.config import RecommenderConfig
 from hindscale.autoscalers.vpa.histogram import (
     Histogram,
@@ -21,10 +28,19 @@ from hindscale.autoscalers.vpa.histogram import (
     empty_histogram,
     merge_histograms,
     percentile,
+    same_distribution,
     subtract_sample,
 )
 from hindscale.autoscalers.vpa.policy import ContainerPolicy, EvictionRequirement, UpdatePolicy
-from hindscale.autoscalers.vpa.priority import Container, Pod, UpdaterConfig, update_priority, update_wish
+from hindscale.autoscalers.vpa.priority import (
+    Container,
+    Pod,
+    UpdatePriority,
+    UpdaterConfig,
+    most_urgent_first,
+    update_priority,
+    update_wish,
+)
 from hindscale.autoscalers.vpa.recommendation import confidence, pod_minimum, recommend, with_confidence, with_margin
 from hindscale.autoscalers.vpa.samples import (
     AggregateState,
@@ -37,6 +53,7 @@ from hindscale.autoscalers.vpa.samples import (
     record_oom,
 )
 from hindscale.autoscalers.vpa.updater import ReplicaGroup, is_disruptable, plan_updates
+from hindscale.core.errors import ParameterError
 
 CASES = json.loads((Path(__file__).parents[2] / "golden" / "vpa.json").read_text())
 DAY_S = 86_400.0
@@ -81,6 +98,18 @@ def run_buckets(given: dict[str, Any]) -> Any:
     }
 
 
+def run_edges(given: dict[str, Any]) -> Any:
+    buckets = buckets_of(given["buckets"])
+    return {
+        "whole_starts": [int(buckets.start(bucket)) for bucket in given["whole_starts"]],
+        "find_starts": [buckets.find(buckets.start(bucket)) for bucket in given["find_starts"]],
+    }
+
+
+def run_same(given: dict[str, Any]) -> Any:
+    return [same_distribution(filled(given, one), filled(given, other)) for one, other in given["pairs"]]
+
+
 def run_histogram(given: dict[str, Any]) -> Any:
     return described(filled(given, given["operations"]), given["shares"])
 
@@ -104,6 +133,25 @@ def run_load(given: dict[str, Any]) -> Any:
     return described(histogram, given["shares"])
 
 
+def run_aggregate_checkpoint(given: dict[str, Any]) -> Any:
+    def sampled(name: str) -> AggregateState:
+        state = AggregateState()
+        for cores, weight, time_s in given.get(name, []):
+            state = add_cpu_sample(
+                ContainerState(), state, usage_millicores=round(cores * 1000), time_s=time_s, weight=weight
+            ).aggregate
+        return state
+
+    stored = save_aggregate(sampled("cpu"))
+    try:
+        loaded = load_aggregate(sampled("into_cpu"), replace(stored, version=given.get("version", stored.version)))
+    except ParameterError as error:
+        return {"error": str(error)}
+    names = ("version", "total_samples_count", "first_sample_s", "last_sample_s")
+    times = [loaded.first_sample_s, loaded.last_sample_s, loaded.cpu_samples]
+    return {name: getattr(stored, name) for name in names} | {"loaded": times}
+
+
 def run_samples(given: dict[str, Any]) -> Any:
     state = Sampled(container=ContainerState(), aggregate=AggregateState(), accepted=True)
     config = AggregationConfig(**given.get("config", {}))
@@ -116,7 +164,8 @@ def run_samples(given: dict[str, Any]) -> Any:
         elif kind == "memory":
             state = add_memory_sample(*before, usage_bytes=amount, time_s=time_s, config=config)
         else:
-            state = record_oom(*before, requested_bytes=amount, time_s=time_s, config=config)
+            most = given.get("max_memory_bytes", 0)
+            state = record_oom(*before, requested_bytes=amount, time_s=time_s, max_memory_bytes=most, config=config)
         accepted.append(state.accepted)
     return {
         "accepted": accepted,
@@ -132,7 +181,9 @@ def run_samples(given: dict[str, Any]) -> Any:
 
 
 def run_expired(given: dict[str, Any]) -> Any:
-    state = AggregateState(last_sample_s=given["last_sample_s"], created_s=given.get("created_s", 0.0))
+    last_s = given["last_sample_s"]
+    count = given.get("cpu_samples", 0 if last_s is None else 1)
+    state = AggregateState(last_sample_s=last_s, cpu_samples=count, created_s=given.get("created_s", 0.0))
     return [is_expired(state, now_s) for now_s in given["now_s"]]
 
 
@@ -222,6 +273,15 @@ def run_wish(given: dict[str, Any]) -> Any:
     return wishes
 
 
+def run_order(given: dict[str, Any]) -> Any:
+    wishes = []
+    for name, scale_up, diff, outside in given["priorities"]:
+        pod = Pod(name=name, containers=())
+        known = UpdatePriority(scale_up=scale_up, resource_diff=diff, outside_recommended_range=outside)
+        wishes.append((pod, update_wish(pod, (), given["age_s"], priority=known)))
+    return [pod.name for pod, _ in most_urgent_first(wishes)]
+
+
 def run_disruptable(given: dict[str, Any]) -> Any:
     return [
         is_disruptable(
@@ -257,10 +317,13 @@ def run_plan(given: dict[str, Any]) -> Any:
 
 RUN: dict[str, Callable[[dict[str, Any]], Any]] = {
     "buckets": run_buckets,
+    "edges": run_edges,
     "histogram": run_histogram,
+    "same": run_same,
     "merge": run_merge,
     "save": run_save,
     "load": run_load,
+    "aggregate_checkpoint": run_aggregate_checkpoint,
     "samples": run_samples,
     "expired": run_expired,
     "confidence": run_confidence,
@@ -271,6 +334,7 @@ RUN: dict[str, Callable[[dict[str, Any]], Any]] = {
     "cap": run_cap,
     "priority": run_priority,
     "wish": run_wish,
+    "order": run_order,
     "disruptable": run_disruptable,
     "plan": run_plan,
 }

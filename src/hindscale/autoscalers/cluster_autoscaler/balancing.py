@@ -16,6 +16,8 @@ IGNORED_LABELS = frozenset(
         "failure-domain.beta.kubernetes.io/region",
         "topology.kubernetes.io/zone",
         "topology.kubernetes.io/region",
+        "beta.kubernetes.io/fluentd-ds-ready",
+        "kops.k8s.io/instancegroup",
     }
 )
 MAX_CAPACITY_MEMORY_DIFFERENCE_RATIO = 0.015
@@ -36,8 +38,8 @@ class GroupIncrease:
 def is_similar(one: NodeInfo, other: NodeInfo) -> bool:
     """Whether two templates are machines of one kind.
 
-    Equal capacity but for 1.5 % of memory; allocatable and free amounts within 5 %; equal labels but for host
-    name, zone and region.
+    Equal capacity but for 1.5 % of memory; allocatable and free amounts within 5 %; equal labels but for
+    `IGNORED_LABELS`: host name, zone, region and two more.
 
     Source: Cluster Autoscaler `processors/nodegroupset/compare_nodegroups.go`.
     """

@@ -10,7 +10,17 @@ from hindscale.autoscalers.cluster_autoscaler.utilization import is_long_termina
 from hindscale.autoscalers.cluster_autoscaler.values import NodeInfo, Pod
 from hindscale.core.checks import require_nonnegative
 
-__all__ = ["DRAIN_DEFAULTS", "Drain", "DrainConfig", "blocking_reason", "drain_s", "pods_to_move"]
+__all__ = [
+    "DRAIN_DEFAULTS",
+    "REPLICATED_KINDS",
+    "Drain",
+    "DrainConfig",
+    "blocking_reason",
+    "drain_s",
+    "pods_to_move",
+]
+
+REPLICATED_KINDS = frozenset({"Job", "ReplicaSet", "ReplicationController", "StatefulSet"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +30,15 @@ class DrainConfig:
     Attributes:
         skip_nodes_with_system_pods: Whether kube-system pods without a disruption budget keep their node.
         bsp_disruption_timeout_s: For how long since they were made.
+        skip_nodes_with_custom_controller_pods: Whether pods of controllers of other kinds than `REPLICATED_KINDS`
+            keep their node, like bare ones.
         skip_nodes_with_local_storage: Whether pods with local storage keep their node.
         max_graceful_termination_s: After it the node goes, whatever the pod's own grace period.
     """
 
     skip_nodes_with_system_pods: bool = True
     bsp_disruption_timeout_s: float = 3600.0
+    skip_nodes_with_custom_controller_pods: bool = True
     skip_nodes_with_local_storage: bool = True
     max_graceful_termination_s: float = 600.0
 
@@ -41,17 +54,25 @@ DRAIN_DEFAULTS = DrainConfig()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
-    """Pods that have to find another node; or, in `blocked_by`, the pod that does not let the node go and why."""
+    """Pods that have to find another node; or, in `blocked_by`, the pod that does not let the node go and why.
+
+    Attributes:
+        pods: To move.
+        blocked_by: Such as `web-1: LocalStorageRequested`; empty if nothing does.
+        is_risky: Whether a disruption budget allows fewer disruptions than the node has pods of it, so that they
+            cannot all be evicted at once; such nodes are drained last.
+    """
 
     pods: tuple[Pod, ...] = ()
     blocked_by: str = ""
+    is_risky: bool = False
 
 
 def blocking_reason(pod: Pod, now_s: float, budgets: Mapping[str, int], config: DrainConfig = DRAIN_DEFAULTS) -> str:
     """Why a pod keeps its node, in the original's words; empty if it does not.
 
-    DaemonSet, mirror, finished and long terminating pods never do, and those marked safe to evict only when
-    their disruption budget is exhausted.
+    DaemonSet, mirror and long terminating pods never do; finished ones and those marked safe to evict only when a
+    disruption budget of theirs is exhausted.
 
     Args:
         pod: Which.
@@ -61,9 +82,9 @@ def blocking_reason(pod: Pod, now_s: float, budgets: Mapping[str, int], config: 
 
     Source: Cluster Autoscaler `simulator/drainability/rules`.
     """
-    if _is_left_alone(pod, now_s) or pod.is_terminal:
+    if _is_left_alone(pod, now_s):
         return ""
-    if pod.safe_to_evict is not True:
+    if not pod.is_terminal and pod.safe_to_evict is not True:
         reason = _unsafe_reason(pod, now_s, config)
         if reason:
             return reason
@@ -75,13 +96,17 @@ def blocking_reason(pod: Pod, now_s: float, budgets: Mapping[str, int], config: 
 def pods_to_move(
     info: NodeInfo, now_s: float, budgets: Mapping[str, int], config: DrainConfig = DRAIN_DEFAULTS
 ) -> Drain:
-    """The pods that a node's removal would move, unless one of them blocks it or a budget does not cover them all.
+    """The pods that a node's removal would move, unless one of them blocks it.
+
+    A budget blocks only when it allows no disruption at all; one that does not cover all pods makes the node risky.
 
     Args:
         info: The node.
         now_s: Now.
         budgets: Disruptions that each budget allows.
         config: What keeps a node.
+
+    Source: Cluster Autoscaler `simulator/drain.go`, `core/scaledown/pdb/basic.go`.
     """
     for pod in info.pods:
         reason = blocking_reason(pod, now_s, budgets, config)
@@ -89,8 +114,7 @@ def pods_to_move(
             return Drain(blocked_by=f"{pod.name}: {reason}")
     moving = tuple(pod for pod in info.pods if not _is_left_alone(pod, now_s))
     needed = Counter(name for pod in moving for name in pod.disruption_budgets)
-    short = next((name for name, count in needed.items() if count > budgets.get(name, 0)), "")
-    return Drain(blocked_by=f"{short}: NotEnoughPdb") if short else Drain(pods=moving)
+    return Drain(pods=moving, is_risky=any(count > budgets.get(name, 0) for name, count in needed.items()))
 
 
 def drain_s(pods: tuple[Pod, ...], config: DrainConfig = DRAIN_DEFAULTS) -> float:
@@ -109,7 +133,8 @@ def _is_left_alone(pod: Pod, now_s: float) -> bool:
 
 
 def _unsafe_reason(pod: Pod, now_s: float, config: DrainConfig) -> str:
-    if not pod.controller:
+    has_custom_controller = pod.controller_kind not in REPLICATED_KINDS
+    if not pod.controller or (config.skip_nodes_with_custom_controller_pods and has_custom_controller):
         return "NotReplicated"
     protected = config.skip_nodes_with_system_pods and pod.namespace == "kube-system" and not pod.disruption_budgets
     if protected and now_s <= pod.created_s + config.bsp_disruption_timeout_s:

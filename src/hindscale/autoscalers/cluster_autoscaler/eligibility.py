@@ -87,19 +87,21 @@ class ScaleDownTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removable:
-    """An unneeded node: since when, and whether pods would have to move."""
+    """An unneeded node: since when, whether pods would have to move, and whether a budget is too small for them."""
 
     node: str
     since_s: float
     needs_drain: bool
+    is_risky: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unremovable:
-    """A node that stays, and why, in the original's words."""
+    """A node that stays, and why, in the original's words; `detail` names the pod that is behind it, if one is."""
 
     node: str
     reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +144,7 @@ def ineligible_reason(
         ignore_daemon_sets=config.ignore_daemonsets_utilization,
         ignore_mirror_pods=config.ignore_mirror_pods_utilization,
     )
-    threshold = (
-        config.scale_down_gpu_utilization_threshold if node.accelerator else config.scale_down_utilization_threshold
-    )
+    threshold = config.scale_down_gpu_utilization_threshold if node.gpu else config.scale_down_utilization_threshold
     checks = (
         (any(name == node.name and until_s > now_s for name, until_s in state.recheck), "RecentlyUnremovable"),
         (node.being_deleted, "CurrentlyBeingDeleted"),

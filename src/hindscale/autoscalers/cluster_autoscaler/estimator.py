@@ -48,7 +48,7 @@ def node_limit(
     max_nodes_total: int = 0,
     current_nodes: int = 0,
     max_nodes_per_scaleup: int = MAX_NODES_PER_SCALEUP,
-) -> int | None:
+) -> int:
     """How many nodes an estimate may add: the least of headroom, room in the cluster, and the limit a scale-up.
 
     Args:
@@ -81,7 +81,7 @@ def estimate(groups: Sequence[PodGroup], template: NodeInfo, *, limit: int | Non
     Args:
         groups: Pods that each fit on an empty template.
         template: What is added.
-        limit: Nodes that may be added; None for no limit.
+        limit: Nodes that may be added, 0 for none; None for no limit.
 
     Source: Cluster Autoscaler `estimator/binpacking_estimator.go`.
     """

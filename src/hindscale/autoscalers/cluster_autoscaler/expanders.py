@@ -35,18 +35,32 @@ STABILIZATION_POD = Pod(name="stabilize", requests=Resources(cpu_millicores=500,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One possible scale-up: so many nodes of a group, for these pods."""
+    """One possible scale-up: so many nodes of a group, for these pods.
+
+    Attributes:
+        group: Name of the node group.
+        node_count: Nodes to add; >= 1.
+        pods: That these nodes would run.
+        node: The group's template.
+        exists: False for a group that would have to be made first.
+    """
 
     group: str
     node_count: int
     pods: tuple[Pod, ...]
-    node: Node  # the group's template
+    node: Node
     exists: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pricing:
-    """The provider's prices for one hour, and the size of the cluster, which sets the node that is preferred."""
+    """The provider's prices, and the size of the cluster, which sets the node that is preferred.
+
+    Attributes:
+        node_price: Of a template, for one hour.
+        pod_price: Of a pod's requests, for one hour.
+        cluster_nodes: Nodes there now.
+    """
 
     node_price: Callable[[Node], float]
     pod_price: Callable[[Pod], float]
@@ -102,7 +116,7 @@ def price_score(option: Option, pricing: Pricing) -> float:
     there = option.node.full_capacity.cpu_millicores
     unfitness = max(preferred / there, there / preferred)
     suppressed = (unfitness - 1.0) * (1.0 - math.tanh((option.node_count - 1) / 15.0)) + 1.0
-    if option.node.accelerator:
+    if option.node.gpu:
         suppressed = GPU_UNFITNESS
     score = suppressed * ((nodes + stabilization) / (pods + stabilization))
     return score if option.exists else score * NOT_EXIST_COEFFICIENT

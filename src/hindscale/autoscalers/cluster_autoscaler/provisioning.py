@@ -32,6 +32,7 @@ __all__ = [
     "group_readiness",
     "is_cluster_healthy",
     "is_group_healthy",
+    "is_starting",
     "register_scale_up",
     "upcoming_infos",
     "upcoming_nodes",
@@ -68,7 +69,14 @@ PROVISIONING_DEFAULTS = ProvisioningConfig()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleUpRequest:
-    """Nodes ordered for a group and not all there yet."""
+    """Nodes ordered for a group and not all there yet.
+
+    Attributes:
+        group: Name of the group.
+        increase: Nodes ordered since the last time all were there.
+        time_s: When the last of them were ordered.
+        expected_add_s: When it failed if they are not there.
+    """
 
     group: str
     increase: int
@@ -135,15 +143,26 @@ def group_readiness(
     group: str,
     now_s: float,
     config: ProvisioningConfig = PROVISIONING_DEFAULTS,
+    *,
+    deleted: Collection[str] = (),
 ) -> Readiness:
     """A group's nodes by state; a GPU node that does not advertise its GPU yet is not ready.
 
+    Args:
+        nodes: Registered ones of all groups.
+        unregistered: Machines of all groups that have not registered.
+        group: The group's name.
+        now_s: Now.
+        config: When a machine is long unregistered.
+        deleted: Names of nodes that are registered but gone at the provider.
+
     Source: Cluster Autoscaler `clusterstate/clusterstate.go`.
     """
-    own = [node for node in nodes if node.group == group]
+    registered = [node for node in nodes if node.group == group]
+    own = [node for node in registered if node.name not in deleted]
     waiting = [each.since_s + config.max_node_provision_time_s for each in unregistered if each.group == group]
     ready = sum(node.is_ready for node in own)
-    not_started = sum(not node.is_ready and node.created_s + MAX_NODE_STARTUP_TIME_S > now_s for node in own)
+    not_started = sum(is_starting(node, now_s) for node in own)
     long_unregistered = sum(until_s < now_s for until_s in waiting)
     return Readiness(
         ready=ready,
@@ -151,7 +170,13 @@ def group_readiness(
         not_started=not_started,
         unregistered=len(waiting) - long_unregistered,
         long_unregistered=long_unregistered,
+        deleted=len(registered) - len(own),
     )
+
+
+def is_starting(node: Node, now_s: float) -> bool:
+    """Whether a node registered within the last 15 min and is not ready: upcoming still, not broken."""
+    return not node.is_ready and node.created_s + MAX_NODE_STARTUP_TIME_S > now_s
 
 
 def upcoming_nodes(target_size: int, readiness: Readiness) -> int:
@@ -173,7 +198,12 @@ def upcoming_infos(groups: Iterable[NodeGroup], readiness: Mapping[str, Readines
 
 
 def is_cluster_healthy(unready: int, nodes: int, config: ProvisioningConfig = PROVISIONING_DEFAULTS) -> bool:
-    """Not if more than 3 nodes and more than 45 % are unready; then nothing is scaled.
+    """Not if more than 3 nodes and more than 45 % are unready; then nothing is scaled, and no node is unneeded.
+
+    Args:
+        unready: Registered nodes that broke after they had time to start, as in `Readiness`.
+        nodes: Registered nodes.
+        config: What is all right.
 
     >>> is_cluster_healthy(4, 8), is_cluster_healthy(3, 3), is_cluster_healthy(9, 20), is_cluster_healthy(10, 20)
     (False, True, True, False)

@@ -6,9 +6,12 @@ A node is unneeded if it is little used by requests and all its pods fit elsewhe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from hindscale.autoscalers.cluster_autoscaler.budgets import ToDelete, crop_to_budgets, group_nodes
+from hindscale.autoscalers.cluster_autoscaler.candidates import SCAN_INTERVAL_S, unneeded_limit
 from hindscale.autoscalers.cluster_autoscaler.drain import pods_to_move
 from hindscale.autoscalers.cluster_autoscaler.eligibility import (
     SCALE_DOWN_DEFAULTS,
@@ -20,7 +23,7 @@ from hindscale.autoscalers.cluster_autoscaler.eligibility import (
     ineligible_reason,
 )
 from hindscale.autoscalers.cluster_autoscaler.scheduling import place_all
-from hindscale.autoscalers.cluster_autoscaler.values import NO_RESOURCES, NodeGroup, NodeInfo, Resources
+from hindscale.autoscalers.cluster_autoscaler.values import NO_RESOURCES, Node, NodeGroup, NodeInfo, Resources
 
 __all__ = ["cooldown_reason", "nodes_to_delete", "removable_now", "update_unneeded"]
 
@@ -62,12 +65,15 @@ def update_unneeded(
     groups: Iterable[NodeGroup],
     *,
     budgets: Mapping[str, int] | None = None,
+    candidates: Collection[str] | None = None,
+    loop_interval_s: float = SCAN_INTERVAL_S,
     config: ScaleDownConfig = SCALE_DOWN_DEFAULTS,
 ) -> ScaleDownState:
     """Look at every node in turn: unneeded ones keep the time they became so, others lose it.
 
-    A node's pods must fit on other nodes, with the pods of nodes picked before it there already and those nodes
-    gone. One whose pods do not fit, or that a pod blocks, is not looked at again for 5 min.
+    A node's pods must fit on other nodes that are not under deletion, with the pods of nodes picked before it there
+    already and those nodes gone; the disruption budgets of those pods are used up too. A node whose pods do not fit,
+    or that a pod blocks, is not looked at again for 5 min. Beyond `unneeded_limit` nodes are passed over.
 
     Args:
         state: After the last loop.
@@ -75,30 +81,37 @@ def update_unneeded(
         now_s: Now.
         groups: The autoscaled ones.
         budgets: Disruptions that each disruption budget allows.
+        candidates: Names of nodes that may be unneeded, from `scale_down_candidates`; None for all.
+        loop_interval_s: Between loops.
         config: Thresholds and times.
 
     Source: Cluster Autoscaler `core/scaledown/planner/planner.go`.
     """
+    groups = tuple(groups)
     names = {group.name for group in groups}
     since_s = {each.node: each.since_s for each in state.unneeded}
     present = {info.node.name for info in nodes}
     recheck = [(name, until_s) for name, until_s in state.recheck if until_s > now_s and name in present]
-    there = list(nodes)
+    atomic = {group.name for group in groups if group.is_atomic}
+    limit = unneeded_limit(len(state.unneeded), config, loop_interval_s=loop_interval_s)
+    simulation = _Simulation(nodes=list(nodes), budgets=dict(budgets or {}), now_s=now_s, config=config)
     unneeded: list[Removable] = []
     unremovable: list[Unremovable] = []
-    for candidate in nodes:
-        name = candidate.node.name
-        reason = ineligible_reason(candidate, state, now_s, names, config)
-        if not reason:
-            index = next(i for i, info in enumerate(there) if info.node.name == name)
-            reason, rest, needs_drain = _simulate_removal(there, index, now_s, budgets or {}, config)
-            if reason:
-                recheck.append((name, now_s + config.unremovable_node_recheck_timeout_s))
-            else:
-                there = rest
-                unneeded.append(Removable(node=name, since_s=since_s.get(name, now_s), needs_drain=needs_drain))
+    for info in nodes:
+        name = info.node.name
+        if candidates is not None and name not in candidates:
+            continue
+        reason = ineligible_reason(info, state, now_s, names, config)
         if reason:
             unremovable.append(Unremovable(node=name, reason=reason))
+        elif info.node.group in atomic or limit > 0:
+            found = simulation.remove(name, since_s.get(name, now_s))
+            if isinstance(found, Removable):
+                unneeded.append(found)
+                limit -= info.node.group not in atomic
+            else:
+                unremovable.append(found)
+                recheck.append((name, now_s + config.unremovable_node_recheck_timeout_s))
     return ScaleDownState(unneeded=tuple(unneeded), recheck=tuple(recheck), unremovable=tuple(unremovable))
 
 
@@ -111,7 +124,7 @@ def removable_now(
     deletions_in_progress: Mapping[str, int] | None = None,
     config: ScaleDownConfig = SCALE_DOWN_DEFAULTS,
 ) -> tuple[tuple[Removable, ...], tuple[Unremovable, ...]]:
-    """The unneeded nodes that may go, and those that may not yet and why. Empty ones come first.
+    """The unneeded nodes that may go, and those that may not yet and why. Empty ones come first, risky ones last.
 
     A node goes when it was unneeded for more than 10 min (20 if unready), its group stays at or above its
     minimum, and the cluster keeps its least resources.
@@ -131,13 +144,14 @@ def removable_now(
     least = {group.name: group.min_size for group in groups}
     kept = NO_RESOURCES
     for info in nodes:
-        kept = kept.plus(info.node.full_capacity)
+        if not info.node.being_deleted:
+            kept = kept.plus(info.node.full_capacity)
     going: list[Removable] = []
     staying: list[Unremovable] = []
-    for each in sorted(state.unneeded, key=lambda unneeded: unneeded.needs_drain):
+    for each in sorted(state.unneeded, key=lambda unneeded: (unneeded.needs_drain, unneeded.is_risky)):
         info = by_name[each.node]
         after = kept.minus(info.node.full_capacity)
-        reason = _too_early(each, info, now_s, config) or _below_minimum(info.node.group, sizes, least, after, config)
+        reason = _too_early(each, info, now_s, config) or _below_minimum(info.node, sizes, least, after, config)
         if reason:
             staying.append(Unremovable(node=each.node, reason=reason))
         else:
@@ -156,31 +170,53 @@ def nodes_to_delete(
     drain_in_progress: int = 0,
     config: ScaleDownConfig = SCALE_DOWN_DEFAULTS,
 ) -> ToDelete:
-    """The removable nodes that go now, within the limits on parallel deletions."""
+    """The removable nodes that go now, within the limits on parallel deletions; of atomic groups all or none.
+
+    Args:
+        removable: From `removable_now`.
+        nodes: Registered ones.
+        groups: The autoscaled ones.
+        empty_in_progress: Nodes under deletion without a drain.
+        drain_in_progress: Nodes being drained.
+        config: The limits.
+    """
     group_of = {info.node.name: info.node.group for info in nodes}
-    atomic = {group.name for group in groups if group.is_atomic}
+    registered = Counter(group_of.values())
+    atomic = {group.name: (group.target_size, registered[group.name]) for group in groups if group.is_atomic}
     pairs = [(each.needs_drain, (each.node, group_of[each.node])) for each in removable]
     return crop_to_budgets(
         group_nodes((pair for needs_drain, pair in pairs if not needs_drain), atomic),
         group_nodes((pair for needs_drain, pair in pairs if needs_drain), atomic),
         empty_in_progress=empty_in_progress,
         drain_in_progress=drain_in_progress,
+        atomic_sizes=atomic,
         config=config.budgets,
     )
 
 
-def _simulate_removal(
-    nodes: Sequence[NodeInfo], index: int, now_s: float, budgets: Mapping[str, int], config: ScaleDownConfig
-) -> tuple[str, list[NodeInfo], bool]:
-    """Why a node stays or nothing, the nodes after its removal, and whether pods moved."""
-    drain = pods_to_move(nodes[index], now_s, budgets, config.drain)
-    if drain.blocked_by:
-        return f"BlockedByPod ({drain.blocked_by})", [], False
-    rest = [*nodes[:index], *nodes[index + 1 :]]
-    left, moved = place_all(drain.pods, rest)
-    if left:
-        return f"NoPlaceToMovePods ({left[0].name})", [], False
-    return "", list(moved), bool(drain.pods)
+@dataclass(slots=True, kw_only=True)
+class _Simulation:
+    """The cluster while one node after the other is taken out of it."""
+
+    nodes: list[NodeInfo]
+    budgets: dict[str, int]
+    now_s: float
+    config: ScaleDownConfig
+
+    def remove(self, name: str, since_s: float) -> Removable | Unremovable:
+        """Take a node out and its pods to others, or say why it stays."""
+        info = next(each for each in self.nodes if each.node.name == name)
+        drain = pods_to_move(info, self.now_s, self.budgets, self.config.drain)
+        if drain.blocked_by:
+            return Unremovable(node=name, reason="BlockedByPod", detail=drain.blocked_by)
+        others = [each for each in self.nodes if each is not info and not each.node.being_deleted]
+        left, moved = place_all(drain.pods, others)
+        if left:
+            return Unremovable(node=name, reason="NoPlaceToMovePods", detail=left[0].name)
+        self.nodes = list(moved)
+        for budget in (budget for pod in drain.pods for budget in pod.disruption_budgets):
+            self.budgets[budget] -= 1
+        return Removable(node=name, since_s=since_s, needs_drain=bool(drain.pods), is_risky=drain.is_risky)
 
 
 def _too_early(each: Removable, info: NodeInfo, now_s: float, config: ScaleDownConfig) -> str:
@@ -192,12 +228,13 @@ def _too_early(each: Removable, info: NodeInfo, now_s: float, config: ScaleDownC
 
 
 def _below_minimum(
-    group: str, sizes: Mapping[str, int], least: Mapping[str, int], after: Resources, config: ScaleDownConfig
+    node: Node, sizes: Mapping[str, int], least: Mapping[str, int], after: Resources, config: ScaleDownConfig
 ) -> str:
-    if group not in sizes:
+    if node.group not in sizes:
         return "NotAutoscaled"
-    if sizes[group] <= least[group]:
+    if sizes[node.group] <= least[node.group]:
         return "NodeGroupMinSizeReached"
-    if any(after.of(name) < minimum for name, minimum in config.min_resources):
+    # A node without a resource, such as one without GPUs, does not take away from what is left of it.
+    if any(node.full_capacity.of(name) and after.of(name) < minimum for name, minimum in config.min_resources):
         return "MinimalResourceLimitExceeded"
     return ""

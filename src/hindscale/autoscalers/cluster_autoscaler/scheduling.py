@@ -20,18 +20,16 @@ def why_not(pod: Pod, info: NodeInfo) -> str:
     Emulated are requests, pod count, host ports, node selector and taints, and that the node is ready. Not
     emulated are affinities, topology spreading and volumes.
 
-    Source: kube-scheduler's NodeResourcesFit, NodePorts, NodeAffinity (selector), TaintToleration.
+    Source: kube-scheduler's TaintToleration, NodeAffinity (selector), NodePorts, NodeResourcesFit, in that order.
     """
     node = info.node
     if not node.is_ready:
         return "node is not ready"
-    if not set(pod.node_selector) <= set(node.labels):
-        return "node(s) didn't match Pod's node affinity/selector"
     untolerated = _untolerated(pod, node)
     if untolerated is not None:
         return f"node(s) had untolerated taint {{{untolerated.key}: {untolerated.value}}}"
-    if len(info.pods) >= node.max_pods:
-        return "Too many pods"
+    if not set(pod.node_selector) <= set(node.labels):
+        return "node(s) didn't match Pod's node affinity/selector"
     if pod.host_ports and set(pod.host_ports) & {port for other in info.pods for port in other.host_ports}:
         return "node(s) didn't have free ports for the requested pod ports"
     return _insufficient(pod, info)
@@ -55,6 +53,8 @@ def place_all(pods: Iterable[Pod], infos: Sequence[NodeInfo]) -> tuple[tuple[Pod
 
 
 def _insufficient(pod: Pod, info: NodeInfo) -> str:
+    if len(info.pods) >= info.node.max_pods:
+        return "Too many pods"
     allocatable, used, wanted = info.node.allocatable, info.used, pod.requests
     # A resource that is not asked for is not checked, even on a node that is overcommitted already.
     if 0 < wanted.cpu_millicores > allocatable.cpu_millicores - used.cpu_millicores:

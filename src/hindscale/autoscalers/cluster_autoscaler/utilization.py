@@ -50,8 +50,9 @@ def node_utilization(
             info, resource, now_s, ignore_daemon_sets=ignore_daemon_sets, ignore_mirror_pods=ignore_mirror_pods
         )
 
-    if info.node.accelerator:
-        return Utilization(share=share(info.node.accelerator) or 0.0, resource=info.node.accelerator)
+    gpu = info.node.gpu
+    if gpu:
+        return Utilization(share=share(gpu) or 0.0, resource=gpu)
     cpu, memory = share("cpu"), share("memory")
     if cpu is None or memory is None:
         return Utilization(share=0.0, resource="")

@@ -25,7 +25,7 @@ __all__ = [
     "gpu_names",
 ]
 
-GPU_RESOURCES = ("nvidia.com/gpu", "amd.com/gpu")
+GPU_RESOURCES = ("nvidia.com/gpu", "habana.ai/gaudi", "gpu.intel.com/xe", "amd.com/gpu", "microsoft.com/directx")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,7 @@ class Pod:
         requests: Summed over containers.
         namespace: Where it lives; `kube-system` ones are harder to move.
         controller: Identifies who would make it anew; empty for a bare pod.
+        controller_kind: Of the controller, such as `ReplicaSet`, `StatefulSet` or `Job`.
         priority: Pods below the cutoff are expendable.
         created_s: When it was made.
         scale_up_delay_s: From its `pod-scale-up-delay` annotation; None without one.
@@ -137,6 +138,7 @@ class Pod:
     requests: Resources = NO_RESOURCES
     namespace: str = "default"
     controller: str = ""
+    controller_kind: str = "ReplicaSet"
     priority: int = 0
     created_s: float = 0.0
     scale_up_delay_s: float | None = None
@@ -168,7 +170,8 @@ class Node:
         taints: What keeps pods off it.
         ready: Its Ready condition; see `is_ready`.
         created_s: When it registered.
-        accelerator: Name of the extended resource that it should have, such as `nvidia.com/gpu`; empty for none.
+        accelerator: Name of the extended resource that it should have, such as `nvidia.com/gpu`, as its label
+            announces; empty for none. See also `gpu`.
         scale_down_disabled: From its annotation.
         being_deleted: Whether its deletion has begun.
     """
@@ -190,6 +193,12 @@ class Node:
     def is_ready(self) -> bool:
         """Ready, and if it should have an accelerator, advertising it: until then its driver is still coming up."""
         return self.ready and (not self.accelerator or self.allocatable.of(self.accelerator) > 0)
+
+    @property
+    def gpu(self) -> str:
+        """The extended resource that makes it a GPU node: `accelerator`, else a GPU it advertises; empty if neither."""
+        advertised = (name for name in GPU_RESOURCES if self.allocatable.of(name) > 0)
+        return self.accelerator or next(advertised, "")
 
     @property
     def full_capacity(self) -> Resources:

@@ -47,7 +47,7 @@ def replicas_for_utilization(
     current: int,
     resource: str = "cpu",
     container: str = "",
-    now_s: float = 0.0,
+    now_s: float = math.inf,
     tolerance: Tolerance = _TOLERANCE,
     settings: Settings = _DEFAULTS,
 ) -> Proposal:
@@ -64,7 +64,7 @@ def replicas_for_utilization(
         current: Replicas in the scale's spec: the answer "no change".
         resource: The resource's name; cpu has readiness rules of its own.
         container: For ContainerResource, the container whose request counts.
-        now_s: The time of the decision.
+        now_s: The time of the decision; by default long after every pod has started.
         tolerance: What is left alone.
         settings: The controller's.
 
@@ -100,7 +100,7 @@ def replicas_for_average(
     target_milli: int,
     current: int,
     resource: str = "",
-    now_s: float = 0.0,
+    now_s: float = math.inf,
     tolerance: Tolerance = _TOLERANCE,
     settings: Settings = _DEFAULTS,
 ) -> Proposal:
@@ -115,7 +115,7 @@ def replicas_for_average(
         target_milli: averageValue in milli; > 0.
         current: Replicas in the scale's spec: the answer "no change".
         resource: The resource's name, or empty for a Pods metric, which knows no cpu rules.
-        now_s: The time of the decision.
+        now_s: The time of the decision; by default long after every pod has started.
         tolerance: What is left alone.
         settings: The controller's.
 

@@ -21,6 +21,7 @@ from hindscale.autoscalers.hpa.behavior import (
 __all__ = ["Limited", "change_within", "limit", "limit_with_behavior", "scale_down_limit", "scale_up_limit"]
 
 SCALE_UP_LIMIT_FACTOR, SCALE_UP_LIMIT_MINIMUM = 2.0, 4.0
+MAX_INT32, MIN_INT32 = 2**31 - 1, -(2**31)  # where the original's search begins, and stays without any policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,7 @@ def scale_up_limit(
 
     Pods: start + value. Percent: ⌈start · (1 + value / 100)⌉. Start is the count at the beginning of the
     policy's period: current - added + deleted within it. The ceiling is in doubles: 10 % up from 100 is 111.
+    An API server takes no empty list of policies; with one, Max allows no step at all and Min any.
 
     Source: kubernetes `horizontal.go`, calculateScaleUpLimitWithScalingRules.
 
@@ -136,8 +138,9 @@ def scale_up_limit(
             return start + policy.value
         return math.ceil(start * (1 + policy.value / 100))
 
-    choose = min if rules.select_policy is SelectPolicy.MIN else max
-    return choose(allowed(policy) for policy in rules.policies)
+    if rules.select_policy is SelectPolicy.MIN:
+        return min((allowed(policy) for policy in rules.policies), default=MAX_INT32)
+    return max((allowed(policy) for policy in rules.policies), default=MIN_INT32)
 
 
 def scale_down_limit(
@@ -169,8 +172,9 @@ def scale_down_limit(
             return start - policy.value
         return math.trunc(start * (1 - policy.value / 100))
 
-    choose = max if rules.select_policy is SelectPolicy.MIN else min
-    return choose(allowed(policy) for policy in rules.policies)
+    if rules.select_policy is SelectPolicy.MIN:
+        return max((allowed(policy) for policy in rules.policies), default=MIN_INT32)
+    return min((allowed(policy) for policy in rules.policies), default=MAX_INT32)
 
 
 def change_within(period_s: float, events: tuple[ScaleEvent, ...], *, now_s: float) -> int:

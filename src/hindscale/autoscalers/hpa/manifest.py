@@ -74,8 +74,8 @@ def hpa_from(spec: Fields, *, settings: Settings = _DEFAULTS) -> Hpa:
     """
     spec.only("scaleTargetRef", "minReplicas", "maxReplicas", "metrics", "behavior")
     reference = spec.fields("scaleTargetRef").only("apiVersion", "kind", "name")
-    reference.text("kind")
-    reference.text("name")
+    _path_segment(reference, "kind")
+    _path_segment(reference, "name")
     lowest = 0 if settings.has_scale_to_zero else 1
     min_replicas: int = spec.integer("minReplicas", default=1, minimum=lowest)
     max_replicas: int = spec.integer("maxReplicas")
@@ -127,14 +127,18 @@ def _identified(source: Fields, kind: MetricType) -> str:
     source.only("metric", "target", *(("describedObject",) if kind is MetricType.OBJECT else ()))
     if kind is MetricType.OBJECT:
         described = source.fields("describedObject").only("apiVersion", "kind", "name")
-        described.text("kind")
-        described.text("name")
+        _path_segment(described, "kind")
+        _path_segment(described, "name")
     metric = source.fields("metric").only("name", "selector")
     metric.fields("selector", default=None)
-    name: str = metric.text("name")
-    if "/" in name or "%" in name or name in {".", ".."}:
-        raise metric.invalid("name", "must be usable in a path: without '/' and '%', and neither '.' nor '..'")
-    return name
+    return _path_segment(metric, "name")
+
+
+def _path_segment(fields: Fields, name: str) -> str:
+    value: str = fields.text(name)
+    if "/" in value or "%" in value or value in {".", ".."}:
+        raise fields.invalid(name, "must be usable in a path: without '/' and '%', and neither '.' nor '..'")
+    return value
 
 
 def _target(fields: Fields, kind: MetricType) -> tuple[TargetType, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -76,7 +77,8 @@ class Pod:
         started_s: When it started; None if that is not known.
         is_deleting: It has a deletion timestamp.
         containers: What its containers request.
-        requests: Pod-level milli value by resource, where these are enabled and set.
+        requests: Pod-level milli value by resource, where these are enabled and set. With any of them, a
+            resource that is not among them is what the containers ask for together, some of which may not.
         count: How many equal pods, with equal readings, this one stands for; >= 1.
     """
 
@@ -124,7 +126,7 @@ def group_pods(
     readings: Mapping[str, Reading],
     *,
     resource: str = "",
-    now_s: float = 0.0,
+    now_s: float = math.inf,
     settings: Settings = _DEFAULTS,
 ) -> GroupedPods:
     """Sort pods; the first rule that fits decides.
@@ -136,7 +138,7 @@ def group_pods(
         pods: All that the selector finds.
         readings: By name of pod.
         resource: The resource's name; empty for Pods metrics.
-        now_s: The time of the decision.
+        now_s: The time of the decision; by default long after every pod has started.
         settings: The controller's.
 
     Source: kubernetes `replica_calculator.go`, groupPods.
@@ -199,22 +201,27 @@ def ready_pods(pods: Sequence[Pod]) -> int:
 def pod_requests(pods: Sequence[Pod], *, resource: str, container: str = "") -> dict[str, int]:
     """What each pod requests of a resource, in milli: the sum over its containers and sidecars.
 
+    With pod-level requests, and no one container named, the pod's own; for a resource that it does not request
+    itself, what the scheduler counts: the sum over the containers that do, at least the largest step of the init
+    containers.
+
     Args:
         pods: All that the selector finds, whatever group they are in.
         resource: The resource's name.
         container: Count this container alone; empty for all.
 
     Raises:
-        MetricsUnavailable: If any counted container of any pod requests none, or the named one is not there.
+        MetricsUnavailable: If any counted container of any pod requests none, or the named one is not there;
+            with pod-level requests, if no container requests any.
 
-    Source: kubernetes `replica_calculator.go`, calculatePodRequests.
+    Source: kubernetes `replica_calculator.go`, calculateRequests.
     """
     return {pod.name: _request(pod, resource, container) for pod in pods}
 
 
 def _request(pod: Pod, resource: str, container: str) -> int:
-    if not container and resource in pod.requests:
-        return pod.requests[resource]
+    if not container and pod.requests:
+        return pod.requests[resource] if resource in pod.requests else _aggregated_request(pod, resource)
     counted = [each for each in pod.containers if not each.is_init or each.restarts_always]
     if container:
         counted = [each for each in counted if each.name == container]
@@ -224,3 +231,20 @@ def _request(pod: Pod, resource: str, container: str) -> int:
         if resource not in each.requests:
             raise MetricsUnavailable(f"missing request for {resource} in container {each.name} of Pod {pod.name}")
     return sum(each.requests[resource] for each in counted)
+
+
+def _aggregated_request(pod: Pod, resource: str) -> int:
+    """What the scheduler counts: containers and sidecars together, or the largest step of the init containers."""
+    if not any(resource in each.requests for each in pod.containers):
+        raise MetricsUnavailable(f"missing pod-level request for {resource} in Pod {pod.name}")
+    running = sidecars = largest_step = 0
+    for each in pod.containers:
+        asked = each.requests.get(resource, 0)
+        if not each.is_init:
+            running += asked
+        elif each.restarts_always:
+            sidecars += asked
+            largest_step = max(largest_step, sidecars)
+        else:
+            largest_step = max(largest_step, sidecars + asked)
+    return max(running + sidecars, largest_step)

@@ -152,7 +152,8 @@ def _held(current: int, failure: Failure) -> _Wanted:
 def _normalized(
     hpa: Hpa, memory: Memory, proposal: Proposal, current: int, now_s: float, settings: Settings
 ) -> tuple[_Wanted, Memory]:
-    stabilized = _stabilized(hpa, memory, proposal.replicas, current, now_s, settings)
+    desired = max(0, proposal.replicas)  # metrics below 0 want none, and are logged so
+    stabilized = _stabilized(hpa, memory, desired, current, now_s, settings)
     if hpa.behavior is None:
         limited = limit(
             stabilized.replicas, current=current, min_replicas=hpa.min_replicas, max_replicas=hpa.max_replicas

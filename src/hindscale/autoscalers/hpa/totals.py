@@ -95,4 +95,6 @@ def replicas_for_average_value(
     else:
         replicas = math.ceil(float(usage_milli) / float(target_milli))
     mean_milli = math.ceil(float(usage_milli) / status_replicas) if status_replicas else None
+    if usage_milli >= MAX_TOTAL:
+        mean_milli = MAX_TOTAL  # a total that was clamped is not divided
     return Proposal(replicas=min(replicas, MAX_REPLICAS), value_milli=mean_milli)

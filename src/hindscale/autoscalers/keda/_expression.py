@@ -191,7 +191,7 @@ class Parser:
         arguments = [self.expression()]
         while self._peek() == ",":
             self._take()
-            if self._peek() == "{":
+            if self._peek() == "{" or name not in _FUNCTIONS:
                 closure = self._closure()
                 self.expect(")")
                 return _with_closure(name, arguments, closure)
@@ -203,11 +203,15 @@ class Parser:
         return lambda scope: function(*(argument(scope) for argument in arguments))
 
     def _closure(self) -> Node:
-        self.expect("{")
+        """What is computed for each `#`; its braces may be left out."""
+        has_braces = self._peek() == "{"
+        if has_braces:
+            self._take()
         outer, self._in_closure = self._in_closure, True
         inner = self.expression()
         self._in_closure = outer
-        self.expect("}")
+        if has_braces:
+            self.expect("}")
         return inner
 
     def _list(self, end: str) -> list[Node]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hindscale.autoscalers.keda.values import milli_as_float
 from hindscale.core.errors import MetricsUnavailable
 
 __all__ = ["Fallback", "FallbackBehavior", "failures_after", "fallback_milli", "fallback_replicas", "is_falling_back"]
@@ -74,7 +75,7 @@ def fallback_replicas(fallback: Fallback, current: int) -> int:
 
 
 def fallback_milli(target_milli: int, replicas: int, *, is_value: bool = False, ready_replicas: int = 0) -> int:
-    """The faked metric in milli units: target · R, and target · R / ready replicas for a Value target.
+    """The faked metric in milli units, truncated: target · R, and target · R / ready replicas for a Value target.
 
     Args:
         target_milli: The metric's target, in milli units.
@@ -90,8 +91,10 @@ def fallback_milli(target_milli: int, replicas: int, *, is_value: bool = False, 
     >>> fallback_milli(5_000, 6), fallback_milli(5_000, 6, is_value=True, ready_replicas=4)
     (30000, 7500)
     """
-    if not is_value:
-        return target_milli * replicas
-    if ready_replicas == 0:
-        raise MetricsUnavailable("fallback for a Value target needs a ready replica")
-    return math.trunc(target_milli * replicas / ready_replicas)
+    factor = float(replicas)
+    if is_value:
+        if ready_replicas == 0:
+            raise MetricsUnavailable("fallback for a Value target needs a ready replica")
+        factor /= ready_replicas
+    # Doubles in the original's order: their last bits decide what is cut off.
+    return math.trunc(milli_as_float(target_milli) * 1000 * factor)

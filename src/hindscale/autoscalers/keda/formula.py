@@ -2,7 +2,7 @@
 
 Names of triggers, numbers, `true`, `false`, `nil`; `+ - * / % ^ **`, comparisons, `and or not && || !`,
 `a ? b : c`, `a ?? b`, `a in [...]`, lists `[a, b]`, `min max sum mean median count abs ceil floor round int float`,
-and `#` in a closure: `count([a, b], {# > 1})`.
+and `#` in a closure: `count([a, b], {# > 1})`, its braces or not.
 
 A formula is parsed once, into closures; it never reaches Python's own evaluation.
 """

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from hindscale.autoscalers.hpa.metrics import TargetType
 from hindscale.autoscalers.keda.fallback import (
+    Fallback,
     FallbackBehavior,
     failures_after,
     fallback_milli,
@@ -23,7 +24,7 @@ from hindscale.autoscalers.keda.formula import composite_milli
 from hindscale.autoscalers.keda.modifiers import COMPOSITE, ScalingModifiers
 from hindscale.autoscalers.keda.scaled_object import ScaledObject
 from hindscale.autoscalers.keda.triggers import Trigger
-from hindscale.autoscalers.keda.values import is_active, is_any_active, metric_name
+from hindscale.autoscalers.keda.values import is_active, is_any_active, metric_name, milli_as_float
 from hindscale.core.errors import MetricsUnavailable
 
 __all__ = ["Query", "query"]
@@ -73,7 +74,8 @@ def query(
         for trigger, value, count in zip(triggers, values, failures, strict=True)
     )
     external = [trigger for trigger in triggers if not trigger.is_resource]
-    falling_back = {trigger.index for trigger in external if is_falling_back(scaled.fallback, after[trigger.index])}
+    fallback = _valid_fallback(scaled)
+    falling_back = {trigger.index for trigger in external if is_falling_back(fallback, after[trigger.index])}
     # A trigger in fallback has a value, so it is no error any more.
     has_error = any(values[trigger.index] is None for trigger in external if trigger.index not in falling_back)
     milli = {
@@ -84,13 +86,33 @@ def query(
     }
     if scaled.modifiers is not None:
         composite = _composite(scaled, scaled.modifiers, values, milli, falling_back, current, ready_replicas)
-        is_on = not has_error and isinstance(composite, int) and composite / 1000 > scaled.modifiers.activation_target
+        is_on = (
+            not has_error
+            and isinstance(composite, int)
+            and is_active(milli_as_float(composite), scaled.modifiers.activation_target)
+        )
         return Query(milli={COMPOSITE: composite}, is_active=is_on, has_error=has_error, failures=after)
     answers = [
         trigger.index in falling_back or _is_active(trigger, values[trigger.index], active) for trigger in external
     ]
     is_on = is_any_active(answers, has_error=has_error, only_resources=scaled.has_only_resources)
     return Query(milli=milli, is_active=is_on, has_error=has_error, failures=after)
+
+
+def _valid_fallback(scaled: ScaledObject) -> Fallback | None:
+    """The fallback, if it is used: with a formula only where the composite's target is a whole number."""
+    has_whole_target = scaled.modifiers is None or scaled.modifiers.target_milli % 1000 == 0
+    return scaled.fallback if has_whole_target else None
+
+
+def _named(scaled: ScaledObject, values: Sequence[float | None]) -> dict[str, float | None]:
+    """What a formula is computed with: the values as they are reported, in whole milli units."""
+    named: dict[str, float | None] = {}
+    for trigger in scaled.triggers:
+        if trigger.name:
+            value = values[trigger.index]
+            named[trigger.name] = None if value is None else milli_as_float(trigger.milli(value))
+    return named
 
 
 def _is_active(trigger: Trigger, value: float | None, active: Sequence[bool] | None) -> bool:
@@ -153,8 +175,7 @@ def _composite(
             is_value = modifiers.metric_type is TargetType.VALUE
             replicas = fallback_replicas(fallback, current)
             return fallback_milli(modifiers.target_milli, replicas, is_value=is_value, ready_replicas=ready_replicas)
-        named = {trigger.name: values[trigger.index] for trigger in scaled.triggers if trigger.name}
-        found = modifiers.formula.value(named)
+        found = modifiers.formula.value(_named(scaled, values))
         if found is not None:
             return composite_milli(found)
         return "the formula gave nil" if fallback is None else modifiers.target_milli * fallback.replicas

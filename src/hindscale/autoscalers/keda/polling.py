@@ -39,7 +39,7 @@ class OperatorSpec:
         is_paused: The annotation paused.
         paused_replicas: The annotation paused-replicas; None for unset.
         is_scale_in_paused: The annotation paused-scale-in.
-        is_scale_out_paused: The annotation paused-scale-out.
+        is_scale_out_paused: The annotation paused-scale-out; an inactive workload is still raised to its minimum.
         is_forced: The annotation force-activation: active whatever the triggers say.
     """
 
@@ -158,8 +158,7 @@ def _while_inactive(spec: OperatorSpec, state: OperatorState, current: int, now_
     if (idle is not None and current > idle) or (current > 0 and spec.min_replica_count == 0):
         return _fall(spec, state, now_s)
     if idle is None and current < spec.min_replica_count:
-        if spec.is_scale_out_paused:
-            return Step(replicas=None, reason="scale-out is paused")
+        # The one step that paused-scale-out does not hold.
         return Step(replicas=spec.min_replica_count, reason=f"minReplicaCount {spec.min_replica_count}")
     return Step(replicas=None, reason="inactive")
 

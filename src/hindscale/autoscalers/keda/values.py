@@ -12,6 +12,7 @@ __all__ = [
     "is_active",
     "is_any_active",
     "metric_name",
+    "milli_as_float",
     "reconnect_after_s",
     "scaler_metadata",
     "server_metric_name",
@@ -86,6 +87,15 @@ def external_milli(value: float) -> int:
     if not math.isfinite(value) or value < 0:
         return 0
     return int(f"{value:.3f}".replace(".", ""))
+
+
+def milli_as_float(milli: int) -> float:
+    """The double that a quantity of milli units is computed with.
+
+    >>> milli_as_float(1234), milli_as_float(5000)
+    (1.234, 5.0)
+    """
+    return milli * 0.001
 
 
 def reconnect_after_s(failures: int) -> float:

@@ -41,10 +41,16 @@ def initial_reconciler_state(ready_pods: int, requested_pods: int, now_s: float)
 def apply_bounds(desired: int, least: int, most: int) -> int:
     """Desired pods within [least, most]; a most of 0 is no limit.
 
+    An initial scale may make `least` the larger one: what is below it is raised to it, what is above falls to `most`.
+
     >>> apply_bounds(7, 2, 5), apply_bounds(7, 2, 0), apply_bounds(-1, 0, 5)
     (5, 7, 0)
+    >>> apply_bounds(1, 5, 2), apply_bounds(7, 5, 2)
+    (5, 2)
     """
-    return max(desired, least) if not most else max(min(desired, most), least)
+    if desired < least:
+        return least
+    return min(desired, most) if most else desired
 
 
 def scale(

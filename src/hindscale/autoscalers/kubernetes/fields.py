@@ -16,6 +16,7 @@ from hindscale.core.units import parse_duration
 __all__ = ["REQUIRED", "Fields", "fields_of"]
 
 T = TypeVar("T")
+MAX_INT32 = 2**31 - 1
 _GO_DURATION = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|ms|s|m|h))+")
 _GO_DURATION_PART = re.compile(r"([0-9.]+)([a-zµ]+)")
 
@@ -73,7 +74,7 @@ class Fields:
     def integer(
         self, name: str, *, default: T | _Required = REQUIRED, minimum: int | None = None, maximum: int | None = None
     ) -> int | T:
-        """A whole number, within bounds that both belong to it."""
+        """A whole number of 32 bits, within bounds that both belong to it."""
         value = self._given(name, default)
         if value is None:
             return self._default(name, default)
@@ -81,6 +82,8 @@ class Fields:
             value = int(value)  # 2.0 is a whole number to a JSON decoder too
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.invalid(name, "must be an integer" + _whole_hint(value))
+        if not -MAX_INT32 - 1 <= value <= MAX_INT32:
+            raise self.invalid(name, "must fit in an integer of 32 bits")
         self._check_bounds(name, value, minimum, maximum)
         return value
 

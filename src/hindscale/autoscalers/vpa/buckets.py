@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from hindscale.autoscalers.vpa.powers import power
 from hindscale.core.checks import require_positive
 from hindscale.core.errors import ParameterError
 
@@ -67,7 +68,7 @@ class ExponentialBuckets:
         _require_bucket(bucket, self.count)
         if bucket == 0:
             return 0.0
-        return self.first_bucket * (math.pow(self.ratio, bucket) - 1) / (self.ratio - 1)
+        return self.first_bucket * (power(self.ratio, bucket) - 1) / (self.ratio - 1)
 
     def find(self, value: float) -> int:
         if value < self.first_bucket:
@@ -75,8 +76,8 @@ class ExponentialBuckets:
         return min(int(self._position(value)), self.count - 1)
 
     def _position(self, value: float) -> float:
-        # A quotient of logarithms in this order of operations: a value on a bucket's edge may fall into the
-        # bucket below it, and does so in the original too.
+        # A quotient of logarithms in this order of operations, so that a value on a bucket's edge falls where the
+        # original puts it: of the CPU buckets' starts, all but those of 0 and 1 lie in the bucket below.
         return math.log(value * (self.ratio - 1) / self.first_bucket + 1) / math.log(self.ratio)
 
 

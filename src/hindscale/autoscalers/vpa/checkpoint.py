@@ -1,4 +1,7 @@
-"""Storing a histogram: whole numbers relative to its heaviest bucket, as the VPA's checkpoint objects hold them."""
+"""Storing what was learned of a container, as the VPA's checkpoint objects hold it.
+
+A histogram becomes whole numbers relative to its heaviest bucket, so that something is lost in between.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,23 @@ import math
 from dataclasses import dataclass, replace
 
 from hindscale.autoscalers.vpa.histogram import Histogram, read_only
+from hindscale.autoscalers.vpa.samples import AggregateState
 from hindscale.core.checks import require_nonnegative
 from hindscale.core.errors import ParameterError
 
-__all__ = ["MAX_CHECKPOINT_WEIGHT", "HistogramCheckpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "MAX_CHECKPOINT_WEIGHT",
+    "SUPPORTED_CHECKPOINT_VERSION",
+    "AggregateCheckpoint",
+    "HistogramCheckpoint",
+    "load_aggregate",
+    "load_checkpoint",
+    "save_aggregate",
+    "save_checkpoint",
+]
 
 MAX_CHECKPOINT_WEIGHT = 10_000
+SUPPORTED_CHECKPOINT_VERSION = "v3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +41,50 @@ class HistogramCheckpoint:
     bucket_weights: tuple[tuple[int, int], ...]
     total_weight: float
     reference_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateCheckpoint:
+    """What is stored of an `AggregateState`, in the words of the object's status."""
+
+    first_sample_s: float | None
+    last_sample_s: float | None
+    total_samples_count: int
+    cpu_histogram: HistogramCheckpoint
+    memory_histogram: HistogramCheckpoint
+    version: str = SUPPORTED_CHECKPOINT_VERSION
+
+
+def save_aggregate(aggregate: AggregateState) -> AggregateCheckpoint:
+    """What is stored of all containers of one name.
+
+    Source: VPA `pkg/recommender/model/aggregate_container_state.go`.
+    """
+    return AggregateCheckpoint(
+        first_sample_s=aggregate.first_sample_s,
+        last_sample_s=aggregate.last_sample_s,
+        total_samples_count=aggregate.cpu_samples,
+        cpu_histogram=save_checkpoint(aggregate.cpu),
+        memory_histogram=save_checkpoint(aggregate.memory),
+    )
+
+
+def load_aggregate(aggregate: AggregateState, checkpoint: AggregateCheckpoint) -> AggregateState:
+    """The state with a checkpoint's times and count in place of its own, and its histograms loaded.
+
+    Raises:
+        ParameterError: If the version is not v3, or a histogram cannot be loaded.
+    """
+    if checkpoint.version != SUPPORTED_CHECKPOINT_VERSION:
+        raise ParameterError(f"checkpoint version must be {SUPPORTED_CHECKPOINT_VERSION}, was {checkpoint.version!r}")
+    return replace(
+        aggregate,
+        cpu=load_checkpoint(aggregate.cpu, checkpoint.cpu_histogram),
+        memory=load_checkpoint(aggregate.memory, checkpoint.memory_histogram),
+        first_sample_s=checkpoint.first_sample_s,
+        last_sample_s=checkpoint.last_sample_s,
+        cpu_samples=checkpoint.total_samples_count,
+    )
 
 
 def save_checkpoint(histogram: Histogram) -> HistogramCheckpoint:

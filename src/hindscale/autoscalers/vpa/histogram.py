@@ -29,8 +29,11 @@ __all__ = [
     "merge_histograms",
     "percentile",
     "read_only",
+    "same_distribution",
     "subtract_sample",
 ]
+
+EQUALITY_TOLERANCE = 1e-15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +64,7 @@ class Histogram:
         return bool(self.weights[self.first_used] < self.buckets.epsilon)
 
     def __eq__(self, other: object) -> bool:
+        """Whether the two are the same to the last bit; `same_distribution` is the original's comparison."""
         return isinstance(other, Histogram) and self.to_plain() == other.to_plain()
 
     def __hash__(self) -> int:
@@ -222,6 +226,20 @@ def merge_histograms(one: Histogram, other: Histogram) -> Histogram:
         first_used=min(one.first_used, other.first_used),
         last_used=max(one.last_used, other.last_used),
     )
+
+
+def same_distribution(one: Histogram, other: Histogram) -> bool:
+    """Whether the original takes two histograms for equal: used buckets within 1e-15, total weights aside.
+
+    Buckets, half-life, reference and the range of used buckets must be the same.
+
+    Source: VPA `pkg/recommender/util/{histogram,decaying_histogram}.go`.
+    """
+    kept = ("buckets", "half_life_s", "reference_s", "first_used", "last_used")
+    if any(getattr(one, name) != getattr(other, name) for name in kept):
+        return False
+    used = slice(one.first_used, one.last_used + 1)
+    return bool(np.all(np.abs(one.weights[used] - other.weights[used]) <= EQUALITY_TOLERANCE))
 
 
 def percentile(histogram: Histogram, share: float) -> float:

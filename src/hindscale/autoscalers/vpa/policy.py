@@ -51,7 +51,12 @@ class ContainerPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvictionRequirement:
-    """Evict only if the target is higher (or lower) than the request for one of the resources."""
+    """Evict only if the target is higher (or lower) than the request for one of the resources.
+
+    Attributes:
+        resources: `cpu`, `memory` or both.
+        change_requirement: `TargetHigherThanRequests` or `TargetLowerThanRequests`.
+    """
 
     resources: tuple[str, ...]
     change_requirement: str

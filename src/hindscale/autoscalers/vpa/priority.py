@@ -19,6 +19,7 @@ __all__ = [
     "UpdaterConfig",
     "eviction_admitted",
     "has_quick_oom",
+    "most_urgent_first",
     "update_priority",
     "update_wish",
 ]
@@ -101,7 +102,13 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class UpdatePriority:
-    """How urgent a change is; pods that want to grow come first, then larger differences."""
+    """How urgent a change is; pods that want to grow come first, then larger differences.
+
+    Attributes:
+        scale_up: Whether a container's target is above its request, or it has no request.
+        resource_diff: Relative difference of requests and targets, summed over resources.
+        outside_recommended_range: Whether a request is outside its bounds, or missing.
+    """
 
     scale_up: bool
     resource_diff: float
@@ -123,6 +130,10 @@ def update_priority(pod: Pod, recommendations: Collection[ContainerRecommendatio
     resource_diff = sum over resources of |request - target| / max(request, 1 milli), both summed over containers.
 
     A container without a recommendation is left out; a missing request counts as outside the range.
+
+    Args:
+        pod: Which; of its containers names and requests count.
+        recommendations: For its containers, by name.
 
     Source: VPA `pkg/updater/priority/priority_processor.go`.
     """
@@ -157,15 +168,24 @@ def update_wish(
     *,
     policy: UpdatePolicy = RECREATE,
     config: UpdaterConfig = UPDATER_DEFAULTS,
+    priority: UpdatePriority | None = None,
 ) -> UpdateWish:
     """Whether a pod should be changed.
 
     Yes if a request is outside its range, if a container ran out of memory within 10 min of starting and the
     target differs at all, or if the pod has run 12 h and the difference is at least 0.1.
 
+    Args:
+        pod: Which.
+        recommendations: For its containers.
+        now_s: Now.
+        policy: The object's update policy.
+        config: The updater's flags.
+        priority: Of the pod, if it is known; `update_priority` of it otherwise.
+
     Source: VPA `pkg/updater/priority/update_priority_calculator.go`.
     """
-    priority = update_priority(pod, recommendations)
+    priority = priority or update_priority(pod, recommendations)
     quick_s = config.evict_after_oom_threshold_s if policy.evict_after_oom_s is None else policy.evict_after_oom_s
     if has_quick_oom(pod, quick_s):
         wanted = priority.resource_diff != 0
@@ -176,6 +196,17 @@ def update_wish(
     else:
         wanted, reason = _in_range_wish(pod, priority, now_s, config)
     return UpdateWish(wanted=wanted, reason=reason, priority=priority)
+
+
+def most_urgent_first(wishes: Iterable[tuple[Pod, UpdateWish]]) -> tuple[tuple[Pod, UpdateWish], ...]:
+    """The pods that want a change: those that want to grow first, then by the difference, largest first.
+
+    Source: VPA `pkg/updater/priority/update_priority_calculator.go`.
+    """
+    wanted = (each for each in wishes if each[1].wanted)
+    return tuple(
+        sorted(wanted, key=lambda each: (each[1].priority.scale_up, each[1].priority.resource_diff), reverse=True)
+    )
 
 
 def has_quick_oom(pod: Pod, within_s: float) -> bool:
@@ -191,6 +222,11 @@ def eviction_admitted(
     requirements: Collection[EvictionRequirement],
 ) -> bool:
     """Whether one container meets all requirements, or lacks a request; without requirements always.
+
+    Args:
+        pod: Which.
+        recommendations: For its containers; those without one are left out.
+        requirements: Each is met if the target differs in its direction for one of its resources.
 
     Source: VPA `pkg/updater/priority/scaling_direction_pod_eviction_admission.go`.
     """

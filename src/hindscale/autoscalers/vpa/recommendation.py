@@ -13,6 +13,7 @@ from hindscale.autoscalers.vpa.capping import ContainerRecommendation, apply_pol
 from hindscale.autoscalers.vpa.config import DEFAULTS, RecommenderConfig
 from hindscale.autoscalers.vpa.histogram import percentile
 from hindscale.autoscalers.vpa.policy import ContainerPolicy, policy_for
+from hindscale.autoscalers.vpa.powers import power
 from hindscale.autoscalers.vpa.samples import AggregateState
 from hindscale.core.checks import require_at_least
 
@@ -60,7 +61,7 @@ def with_confidence(amount: int, multiplier: float, exponent: float, c: float) -
     (3000, 100000000000000, 0)
     """
     ratio = 1.0 + multiplier / c if c > 0 else math.inf
-    return scaled(amount, math.pow(ratio, exponent))
+    return scaled(amount, power(ratio, exponent))
 
 
 def pod_minimum(containers_per_pod: int, config: RecommenderConfig = DEFAULTS) -> Amounts:

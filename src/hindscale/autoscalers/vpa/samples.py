@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from hindscale.autoscalers.vpa.amounts import MIB, scaled
+from hindscale.autoscalers.vpa.amounts import MAX_AMOUNT, MIB, scaled
 from hindscale.autoscalers.vpa.buckets import CPU_BUCKETS, MEMORY_BUCKETS
 from hindscale.autoscalers.vpa.histogram import (
     Histogram,
@@ -82,10 +82,19 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AggregateState:
-    """What is remembered of all containers of one name; times and count are those of CPU samples alone."""
+    """What is remembered of all containers of one name.
 
-    cpu: Histogram = field(default_factory=lambda: empty_histogram(CPU_BUCKETS, _DAY_S))  # cores
-    memory: Histogram = field(default_factory=lambda: empty_histogram(MEMORY_BUCKETS, _DAY_S))  # bytes
+    Attributes:
+        cpu: CPU samples, in cores.
+        memory: Memory peaks, in bytes.
+        first_sample_s: Of the earliest CPU sample; None before it.
+        last_sample_s: Of the latest CPU sample.
+        cpu_samples: How many there were; memory samples are not counted.
+        created_s: When this was begun.
+    """
+
+    cpu: Histogram = field(default_factory=lambda: empty_histogram(CPU_BUCKETS, _DAY_S))
+    memory: Histogram = field(default_factory=lambda: empty_histogram(MEMORY_BUCKETS, _DAY_S))
     first_sample_s: float | None = None
     last_sample_s: float | None = None
     cpu_samples: int = 0
@@ -167,6 +176,7 @@ def record_oom(
     *,
     requested_bytes: int,
     time_s: float,
+    max_memory_bytes: int = 0,
     config: AggregationConfig = AggregationConfig(),
 ) -> Sampled:
     """Count running out of memory as a sample of `oom_memory_bytes(max(request, memory peak))`.
@@ -179,13 +189,16 @@ def record_oom(
         aggregate: The state of all containers of its name.
         requested_bytes: The memory request when it happened.
         time_s: When it happened.
+        max_memory_bytes: Neither what was used nor what was needed counts as more; 0 for no such limit.
         config: Length of an interval, and what an OOM stands for.
 
     Source: VPA `pkg/recommender/model/container.go`.
     """
     if container.window_end_s is not None and time_s < container.window_end_s - config.memory_aggregation_interval_s:
         return Sampled(container=container, aggregate=aggregate, accepted=False)
-    needed = oom_memory_bytes(max(requested_bytes, container.memory_peak_bytes), config=config)
+    limit_bytes = max_memory_bytes or MAX_AMOUNT
+    used = min(max(requested_bytes, container.memory_peak_bytes), limit_bytes)
+    needed = min(oom_memory_bytes(used, config=config), limit_bytes)
     return _add_memory(container, aggregate, needed, time_s, is_oom=True, config=config)
 
 
@@ -213,8 +226,8 @@ def merge_aggregates(one: AggregateState, other: AggregateState) -> AggregateSta
 def is_expired(aggregate: AggregateState, now_s: float, *, config: AggregationConfig = AggregationConfig()) -> bool:
     """Whether 8 intervals have gone by since the last CPU sample, or since the state was made if there is none."""
     window_s = config.memory_aggregation_interval_s * config.memory_aggregation_interval_count
-    since_s = aggregate.created_s if aggregate.last_sample_s is None else aggregate.last_sample_s
-    return now_s - since_s >= window_s
+    last_s = aggregate.last_sample_s if aggregate.cpu_samples else None
+    return now_s - (aggregate.created_s if last_s is None else last_s) >= window_s
 
 
 def _add_memory(

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 
 from hindscale.autoscalers.vpa.capping import ContainerRecommendation
 from hindscale.autoscalers.vpa.policy import RECREATE, UpdatePolicy
-from hindscale.autoscalers.vpa.priority import UPDATER_DEFAULTS, Pod, UpdaterConfig, eviction_admitted, update_wish
+from hindscale.autoscalers.vpa.priority import (
+    UPDATER_DEFAULTS,
+    Pod,
+    UpdaterConfig,
+    eviction_admitted,
+    most_urgent_first,
+    update_wish,
+)
 
 __all__ = ["PodAction", "ReplicaGroup", "in_place_decision", "is_disruptable", "plan_updates", "replica_group"]
 
@@ -21,7 +28,14 @@ IN_PROGRESS_RESIZE_TIMEOUT_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaGroup:
-    """One controller's pods: how many there should be, are running, and were disrupted in this loop."""
+    """One controller's pods.
+
+    Attributes:
+        configured: Pods that there should be.
+        running: Pods that are there and not pending.
+        eviction_tolerance: Pods that may be down at once.
+        disrupted: Pods evicted or resized in this loop.
+    """
 
     configured: int
     running: int
@@ -113,12 +127,11 @@ def plan_updates(
     too_few = len(pods) < required
     if too_few and not (policy.update_mode == "InPlaceOrRecreate" and config.in_place_skip_disruption_budget):
         return ()
-    wishes = [(pod, update_wish(pod, recommendations, now_s, policy=policy, config=config)) for pod in pods]
-    wishes.sort(key=lambda each: (each[1].priority.scale_up, each[1].priority.resource_diff), reverse=True)
+    wishes = ((pod, update_wish(pod, recommendations, now_s, policy=policy, config=config)) for pod in pods)
     group = replica_group(pods, configured_replicas, config)
     actions: list[PodAction] = []
-    for pod, wish in wishes:
-        if wish.wanted and eviction_admitted(pod, recommendations, policy.eviction_requirements):
+    for pod, wish in most_urgent_first(wishes):
+        if eviction_admitted(pod, recommendations, policy.eviction_requirements):
             action = in_place_decision(pod, group, now_s, mode=policy.update_mode, config=config)
             if _is_allowed(action, pod, group, now_s, too_few=too_few):
                 actions.append(PodAction(pod=pod.name, action=action, reason=wish.reason))
