@@ -5,12 +5,24 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from hindscale.core import Constant, Exponential, Lognormal, ServiceProfile, Slo
+from hindscale.core import Constant, Exponential, Lognormal, ResourceRequest, ServiceProfile, Slo
 from hindscale.core.service import Balancer
+from hindscale.simulation import Cluster, NodePool, Placement
 from hindscale.testing.contracts import histories, observations
 from hindscale.traces import RateTrace, RequestTrace
 
-__all__ = ["distributions", "histories", "observations", "profiles", "rate_traces", "request_traces", "slos"]
+__all__ = [
+    "clusters",
+    "distributions",
+    "histories",
+    "node_pools",
+    "observations",
+    "profiles",
+    "rate_traces",
+    "request_traces",
+    "resource_requests",
+    "slos",
+]
 
 durations = st.floats(0.001, 100.0)
 
@@ -36,6 +48,38 @@ profiles = st.builds(
     queue_timeout_s=st.none() | st.floats(0, 10),
     drain_timeout_s=st.none() | st.floats(0, 20),
     mean_time_to_failure_s=st.none() | st.floats(30, 1000),
+)
+
+node_pools = st.builds(
+    NodePool,
+    name=st.sampled_from(["a", "b"]),
+    cpu_cores=st.sampled_from([4.0, 9.0]),
+    memory_gib=st.sampled_from([16.0, 40.0]),
+    accelerators=st.integers(1, 4),
+    min_nodes=st.integers(0, 1),
+    max_nodes=st.integers(1, 6),
+    max_pods=st.sampled_from([2, 110]),
+    machine_delay=st.sampled_from([Constant(0.0), Constant(15.0)]),
+    node_start=st.builds(Constant, st.sampled_from([0.0, 5.0, 40.0, 100.0])),
+    image_pull=st.builds(Constant, st.sampled_from([0.0, 20.0])),
+)
+# Short times on purpose: nodes come and go all the time.
+clusters = st.builds(
+    Cluster,
+    pools=st.lists(node_pools, min_size=1, max_size=2, unique_by=lambda pool: pool.name).map(tuple),
+    placement=st.sampled_from(Placement),
+    safe_to_evict=st.booleans(),
+    scan_interval_s=st.sampled_from([5.0, 10.0]),
+    expander=st.sampled_from([("random",), ("least-waste",), ("most-pods", "least-nodes")]),
+    max_nodes_total=st.sampled_from([0, 4]),
+    max_node_provision_time_s=st.sampled_from([60.0, 900.0]),
+    scale_down_unneeded_time_s=st.sampled_from([0.0, 20.0, 60.0]),
+    scale_down_delay_after_add_s=st.sampled_from([0.0, 30.0]),
+    max_drain_parallelism=st.integers(1, 3),
+    max_graceful_termination_s=st.sampled_from([0.0, 10.0, 600.0]),
+)
+resource_requests = st.builds(
+    ResourceRequest, cpu_cores=st.sampled_from([1.0, 2.5]), memory_gib=st.just(4.0), accelerators=st.integers(0, 1)
 )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Lognormal,
         Observation,
         Policy,
+        ResourceRequest,
         ResourceUse,
         ServiceProfile,
         ServiceSpec,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from hindscale.policies.schedule import Schedule
     from hindscale.policies.target_tracking import TargetTracking
     from hindscale.policies.utilization import Utilization
-    from hindscale.simulation import Monitoring, SimulationSettings, simulate
+    from hindscale.simulation import Cluster, Monitoring, NodePool, SimulationSettings, simulate
     from hindscale.traces import (
         ArrivalProcess,
         RateTrace,
@@ -79,6 +80,7 @@ _ROOMS = {
         "Lognormal",
         "Observation",
         "Policy",
+        "ResourceRequest",
         "ResourceUse",
         "ServiceProfile",
         "ServiceSpec",
@@ -100,7 +102,7 @@ _ROOMS = {
     "hindscale.policies.schedule": ("Schedule",),
     "hindscale.policies.target_tracking": ("TargetTracking",),
     "hindscale.policies.utilization": ("Utilization",),
-    "hindscale.simulation": ("Monitoring", "SimulationSettings", "simulate"),
+    "hindscale.simulation": ("Cluster", "Monitoring", "NodePool", "SimulationSettings", "simulate"),
     "hindscale.traces": (
         "ArrivalProcess",
         "RateTrace",
@@ -120,6 +122,7 @@ __all__ = [
     "BacktestResult",
     "Balancer",
     "Bounds",
+    "Cluster",
     "Constant",
     "Cooldown",
     "Decision",
@@ -130,6 +133,7 @@ __all__ = [
     "HindscaleError",
     "Lognormal",
     "Monitoring",
+    "NodePool",
     "NormalModel",
     "Observation",
     "OneAtATime",
@@ -138,6 +142,7 @@ __all__ = [
     "RateLimit",
     "RateTrace",
     "RequestTrace",
+    "ResourceRequest",
     "ResourceUse",
     "Schedule",
     "ServiceProfile",

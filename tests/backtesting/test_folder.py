@@ -7,10 +7,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hindscale.backtesting import BacktestResult
-from hindscale.backtesting.folder import fingerprint, tick_writer, versions, write_result
-from hindscale.core import OutputError
+from hindscale.backtesting import Backtest, BacktestResult
+from hindscale.backtesting.backtest import policy_entries
+from hindscale.backtesting.folder import fingerprint, tick_table, tick_writer, versions, write_result
+from hindscale.backtesting.report import report_html
+from hindscale.core import OutputError, ResourceRequest, ServiceProfile
 from hindscale.core import files as core_files
+from hindscale.simulation import Cluster, NodePool, SimulationSettings
 from hindscale.traces import RateTrace
 
 
@@ -43,6 +46,27 @@ def test_tick_logs_are_written_in_the_order_of_runs_whatever_comes_first(
     assert (first["trace"], first["policy"], first["seed"], first["time_s"]) == ("rising", "fixed", 0, 15.0)
     assert {"reason", "limited_by", "arrived", "met", "target", "queued"} <= set(first)
     assert len(table) == sum(len(outcome.ticks) for outcome in outcomes if outcome.ticks is not None)
+
+
+@pytest.mark.parametrize("has_nodes", [False, True])
+def test_what_was_not_simulated_has_no_column(rising: RateTrace, has_nodes: bool) -> None:
+    pool = NodePool(name="gpu", cpu_cores=4, memory_gib=16, accelerators=1, price_per_hour=3.6)
+    plan = Backtest(
+        traces=(rising,),
+        policies=policy_entries(("target-tracking",)),
+        service=ServiceProfile(resource_request=ResourceRequest(accelerators=1)),
+        settings=SimulationSettings(cluster=Cluster(pools=(pool,)) if has_nodes else None),
+    )
+    outcome = plan.perform(plan.runs[0], with_ticks=True)
+    assert outcome.ticks is not None
+    table = tick_table(plan, plan.runs[0], outcome.ticks)
+    assert ({"nodes", "node_cost"} <= set(table.column_names)) == has_nodes
+    if has_nodes:
+        assert sum(table["node_cost"].to_pylist()) == pytest.approx(outcome.scores.cost)
+        page = BacktestResult.of(plan, [outcome])
+        assert "requests 0 CPU, 0 GiB, 1 nvidia.com/gpu; nodes: gpu (4 CPU, 16 GiB, 1 nvidia.com/gpu, 3.6 an hour)" in (
+            report_html(page)
+        )
 
 
 def test_an_interruption_keeps_the_runs_that_were_finished(compared: BacktestResult, tmp_path: Path) -> None:

@@ -60,6 +60,63 @@ def test_a_run_folder_can_be_repeated_to_the_last_digit(
     assert {path.name for path in first.iterdir()} == {"run.json", "scores.json", "ticks.parquet", "report.html"}
 
 
+CLUSTER = """
+policies = ["target-tracking", "fixed:replicas=3"]
+seeds = 2
+
+[service.resource_request]
+cpu_cores = 4
+memory_gib = 20.5
+accelerators = 1
+
+[cluster]
+placement = "most-allocated"
+expander = ["most-pods", "least-waste"]
+scale_down_unneeded_time_s = "1min"
+
+[[cluster.pools]]
+name = "gpu"
+cpu_cores = 15
+memory_gib = 60
+accelerators = 2
+price_per_hour = 2.5
+min_nodes = 1
+machine_delay = "10s"
+node_start = { kind = "lognormal", mean_s = "1min", cv = 0.5 }
+image_pull = { kind = "empirical", values_s = [20, 30] }
+"""
+
+
+def test_a_run_with_nodes_can_be_repeated_to_the_last_digit(rates: str, tmp_path: Path) -> None:
+    config, first, second = tmp_path / "backtest.toml", tmp_path / "first", tmp_path / "second"
+    config.write_text(CLUSTER)
+    assert call(rates, "--config", str(config), "--out", str(first)) == 0
+    assert call("--config", str(first / "run.json"), "--out", str(second)) == 0
+    for name in ("scores.json", "ticks.parquet", "report.html", "run.json"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    table = pq.read_table(first / "ticks.parquet")
+    assert min(table["nodes"].to_pylist()) >= 1
+    assert sum(table["node_cost"].to_pylist()) > 0
+    kept = json.loads((first / "run.json").read_text())["config"]
+    assert kept["service"]["resource_request"]["memory_gib"] == 20.5
+    assert kept["cluster"]["scale_down_unneeded_time_s"] == 60.0
+    # What was left to defaults is written down too.
+    assert kept["cluster"]["scan_interval_s"] == 10.0
+    assert kept["cluster"]["pools"][0]["max_nodes"] == 100
+
+
+def test_a_replica_too_large_for_every_node_is_one_line(
+    rates: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "backtest.toml"
+    config.write_text(CLUSTER.replace("memory_gib = 20.5", "memory_gib = 80"))
+    assert call(rates, "--config", str(config)) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "no node pool has nodes for a replica that requests 4 CPU, 80 GiB, 1 nvidia.com/gpu: gpu" in said
+    assert said.endswith("Insufficient memory; request less or add a pool of larger nodes\n")
+
+
 def test_a_trace_that_has_changed_is_not_taken_for_the_old_one(
     rates: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,6 +226,14 @@ def test_a_wrong_usage_is_one_line_and_exit_code_2(
         ("[service]\nbalancer = 'fair'", "service.balancer: input should be 'round-robin'"),
         ("[service.resources.cpu]\nidel = 0.1", "did you mean 'idle'"),
         ("[monitoring]\nlag = 3", "did you mean 'lag_s'"),
+        ("[cluster]\nplacement = 'tight'", "cluster.pools: field required"),
+        ("[cluster]\npool = []", "cluster.pool is not a setting; did you mean 'pools'?"),
+        ("[[cluster.pools]]\nname = 'a'", "cluster.pools.0.cpu_cores: field required"),
+        (
+            "[[cluster.pools]]\nname='a'\ncpu_cores=1\nmemory_gib=1\nimage_pul=3",
+            "cluster.pools.0.image_pul is not a setting; did you mean 'image_pull'?",
+        ),
+        ("[service.resource_request]\ngpus = 1", "service.resource_request.gpus is not a setting"),
     ],
 )
 def test_a_wrong_setting_is_named_by_its_path(

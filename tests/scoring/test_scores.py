@@ -85,6 +85,13 @@ def test_every_figure_worked_by_hand() -> None:
     assert scores.mean_latency_s == 0.25
 
 
+def test_where_nodes_are_simulated_they_are_what_is_paid() -> None:
+    ticks = replace(record().ticks, nodes=np.full(6, 2), node_cost=np.array([0.5, 0.5, 1.0, 1.0, 1.0, 1.0]))
+    assert score(record(ticks=ticks)).cost == pytest.approx(5.0)
+    assert score(record(ticks=ticks)).replica_hours == pytest.approx(550 / 3600)
+    assert score(record(ticks=ticks, first_scored=2)).cost == pytest.approx(4.0)
+
+
 def test_the_warm_up_is_left_out() -> None:
     scores = score(record(first_scored=2))
     assert scores.requests == 60

@@ -127,6 +127,7 @@ class Backtest:
         _require_different([trace.name for trace in self.traces], "trace")
         _require_different([entry.label for entry in self.policies], "policy")
         # Everything is built once, so that a mistake shows before the first run.
+        self.settings.check(self.service)
         for trace in self.traces:
             if isinstance(trace, UtilizationTrace):
                 raise ParameterError(

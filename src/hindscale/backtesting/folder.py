@@ -104,7 +104,7 @@ class TickWriter:
 
 
 def tick_table(backtest: Backtest, run: Run, ticks: TickLog) -> pa.Table:
-    """A run's tick log with the columns that say which run it was."""
+    """A run's tick log with the columns that say which run it was; what was not simulated has no column."""
     count = len(ticks)
     columns: dict[str, Any] = {
         "trace": pa.array([backtest.traces[run.trace].name] * count).cast(_TEXT),
@@ -113,6 +113,8 @@ def tick_table(backtest: Backtest, run: Run, ticks: TickLog) -> pa.Table:
     }
     for field in dataclasses.fields(ticks):
         values = getattr(ticks, field.name)
+        if values is None:
+            continue
         columns[field.name] = pa.array(values) if isinstance(values, np.ndarray) else pa.array(values).cast(_TEXT)
     return pa.table(columns)
 

@@ -10,24 +10,24 @@ import json
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hindscale.backtesting.assumptions import assumed_service
 from hindscale.backtesting.backtest import DEFAULT_POLICIES, Backtest, policy_entries
+from hindscale.cli.cluster_config import ClusterConfig, ResourceRequestConfig, cluster_values
+from hindscale.cli.config_types import AnyDistribution, Duration, Table
 from hindscale.core.catalog import Catalog, parameters_of, parse_entry
 from hindscale.core.control import Guardrail
-from hindscale.core.distributions import distribution_from
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.service import Balancer, ResourceUse, ServiceProfile
 from hindscale.core.slo import Slo
-from hindscale.core.units import parse_duration
 from hindscale.guardrails import GUARDRAILS
 from hindscale.policies import POLICIES
-from hindscale.simulation.fleet import Monitoring
+from hindscale.simulation.monitoring import Monitoring
 from hindscale.simulation.run import EngineName, SimulationSettings
 from hindscale.traces.applications import applications
 from hindscale.traces.arrivals import ArrivalProcess
@@ -37,24 +37,15 @@ from hindscale.traces.windows import Fill
 
 __all__ = ["BacktestConfig", "ServiceConfig", "TraceOptions", "config_from", "read_config", "read_traffic", "resolved"]
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-AnyDistribution = Annotated[
-    Any, BeforeValidator(distribution_from), PlainSerializer(lambda distribution: distribution.to_dict())
-]
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ResourceConfig(_Table):
+class ResourceConfig(Table):
     """Utilization of one resource, idle and full, as fractions."""
 
     idle: float = 0.0
     full: float = 1.0
 
 
-class ServiceConfig(_Table):
+class ServiceConfig(Table):
     """One replica. What is not given is the base's; see `ServiceProfile` for the meaning of each entry."""
 
     base: str | None = None  # an application, or none for the general profile
@@ -71,6 +62,7 @@ class ServiceConfig(_Table):
     mean_time_to_failure_s: Duration | None = None
     resources: dict[str, ResourceConfig] | None = None
     price_per_replica_hour: float | None = None
+    resource_request: ResourceRequestConfig | None = None
 
     def profile(self, default: ServiceProfile) -> ServiceProfile:
         """The profile, on top of the base or, without one, the default."""
@@ -79,13 +71,15 @@ class ServiceConfig(_Table):
             given["resources"] = {
                 name: ResourceUse(idle=use.idle, full=use.full) for name, use in (self.resources or {}).items()
             }
+        if self.resource_request is not None:
+            given["resource_request"] = self.resource_request.request()
         if "service_time" in given and given["service_time"] is None:
             del given["service_time"]
         base = default if self.base is None else _application_profile(self.base)[0]
         return replace(base, **given)
 
 
-class TraceOptions(_Table):
+class TraceOptions(Table):
     """How traces are read; the same for all of them."""
 
     from_s: Duration = 0.0
@@ -98,7 +92,7 @@ class TraceOptions(_Table):
     ignore_recorded_service: bool = False
 
 
-class MonitoringConfig(_Table):
+class MonitoringConfig(Table):
     """See `Monitoring`."""
 
     scrape_interval_s: Duration | None = None
@@ -106,7 +100,7 @@ class MonitoringConfig(_Table):
     window_s: Duration | None = None
 
 
-class ArrivalConfig(_Table):
+class ArrivalConfig(Table):
     """See `ArrivalProcess`."""
 
     burstiness: float = 0.0
@@ -114,8 +108,10 @@ class ArrivalConfig(_Table):
     interpolation: Literal["step", "linear"] = "step"
 
 
-class BacktestConfig(_Table):
+class BacktestConfig(BaseModel):
     """Everything that a backtest is told."""
+
+    model_config = Table.model_config
 
     traces: list[str] = []
     reading: TraceOptions = TraceOptions()
@@ -133,6 +129,7 @@ class BacktestConfig(_Table):
     warm_up_s: Duration = 0.0
     monitoring: MonitoringConfig = MonitoringConfig()
     arrivals: ArrivalConfig = ArrivalConfig()
+    cluster: ClusterConfig | None = None
     engine: EngineName = "fast"
 
     def backtest(self) -> Backtest:
@@ -163,6 +160,7 @@ class BacktestConfig(_Table):
                 initial_replicas=self.initial_replicas,
                 warm_up_s=self.warm_up_s,
                 engine=self.engine,
+                cluster=None if self.cluster is None else self.cluster.cluster(),
             ),
         )
 
@@ -282,7 +280,8 @@ def config_from(values: Mapping[str, Any], *, where: str) -> BacktestConfig:
 def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
     """The configuration as plain values with nothing left to defaults, so that it means the same forever."""
     values = config.model_dump(mode="json")
-    profile = backtest.service
+    profile, cluster = backtest.service, backtest.settings.cluster
+    values["cluster"] = None if cluster is None else cluster_values(cluster)
     values["slo"] = str(backtest.slo)
     values["service"] = {
         "base": None,
@@ -291,13 +290,15 @@ def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
         "cold_start": profile.cold_start.to_dict(),
         "provisioning": profile.provisioning.to_dict(),
         "balancer": str(profile.balancer),
+        "resource_request": None if profile.resource_request is None else asdict(profile.resource_request),
         "resources": {name: {"idle": use.idle, "full": use.full} for name, use in profile.resources.items()},
     }
     return values
 
 
 def _first_error(error: ValidationError) -> str:
-    first = error.errors()[0]
+    # A name that nobody knows comes before one that is missing: it is likely the same, misspelt.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{place} is not a setting; {did_you_mean(str(first['loc'][-1]), _fields(first['loc'][:-1]))}"

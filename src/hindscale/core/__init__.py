@@ -30,7 +30,7 @@ from hindscale.core.errors import (
     RunError,
     TraceError,
 )
-from hindscale.core.service import Balancer, ResourceUse, ServiceProfile, ServiceSpec
+from hindscale.core.service import Balancer, ResourceRequest, ResourceUse, ServiceProfile, ServiceSpec
 from hindscale.core.slo import Slo
 from hindscale.core.units import format_duration, parse_duration
 from hindscale.core.values import UPPER_BOUND, DataState, Decision, Observation, Target
@@ -57,6 +57,7 @@ __all__ = [
     "OutputError",
     "ParameterError",
     "Policy",
+    "ResourceRequest",
     "ResourceUse",
     "RunError",
     "ServiceProfile",

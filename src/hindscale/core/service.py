@@ -23,7 +23,7 @@ from hindscale.core.distributions import Constant, Distribution, Lognormal
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.slo import Slo
 
-__all__ = ["RESOURCES", "Balancer", "ResourceUse", "ServiceProfile", "ServiceSpec"]
+__all__ = ["RESOURCES", "Balancer", "ResourceRequest", "ResourceUse", "ServiceProfile", "ServiceSpec"]
 
 RESOURCES = ("cpu", "memory", "accelerator")
 
@@ -66,6 +66,38 @@ class ResourceUse:
         return self.idle + (self.full - self.idle) * busy_share
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRequest:
+    """What a replica asks of its node: this much is kept free for it, used or not.
+
+    Attributes:
+        cpu_cores: CPU; >= 0.
+        memory_gib: Memory in GiB; >= 0.
+        accelerators: Whole accelerators; >= 0.
+        accelerator: The resource name of their kind.
+    """
+
+    cpu_cores: float = 0.0
+    memory_gib: float = 0.0
+    accelerators: int = 0
+    accelerator: str = "nvidia.com/gpu"
+
+    def __post_init__(self) -> None:
+        try:
+            require_nonnegative(cpu_cores=self.cpu_cores, memory_gib=self.memory_gib)
+            require_count(accelerators=self.accelerators)
+        except ParameterError as error:
+            raise ParameterError(f"resource_request.{error}") from None
+        if not (self.cpu_cores or self.memory_gib or self.accelerators):
+            raise ParameterError("resource_request must ask for cpu_cores, memory_gib or accelerators, asked for none")
+        if not self.accelerator:
+            raise ParameterError("resource_request.accelerator must be a name such as nvidia.com/gpu, was empty")
+
+    def __str__(self) -> str:
+        parts = [f"{self.cpu_cores:g} CPU", f"{self.memory_gib:g} GiB"]
+        return ", ".join([*parts, f"{self.accelerators} {self.accelerator}"] if self.accelerators else parts)
+
+
 def _default_resources() -> Mapping[str, ResourceUse]:
     return {"cpu": ResourceUse(idle=0.05, full=1.0)}
 
@@ -78,8 +110,10 @@ class ServiceProfile:
         name: What to call it in reports.
         slots: Requests that one replica serves at the same time (its concurrency); >= 1.
         service_time: Time in service of one request, without queueing.
-        cold_start: From `starting` to `ready`: image, weights, warm-up. Its P90 is the forecast horizon.
-        provisioning: Wait for a node before `starting`; not paid for.
+        cold_start: From `starting` to `ready`: image, weights, warm-up. Its P90 is the forecast horizon. With
+            simulated nodes the image comes on top, on nodes that do not have it.
+        provisioning: Wait for a node before `starting`; not paid for. With simulated nodes replicas wait for those,
+            and this is only what policies that plan ahead expect.
         balancer: How a request finds its replica.
         replica_queue_limit: Requests that may wait at one replica; None for no limit. With the central
             queue none wait at a replica.
@@ -93,6 +127,7 @@ class ServiceProfile:
             distributed; None for replicas that do not fail.
         resources: Utilization of `cpu`, `memory`, `accelerator` by busy slots, for those the service uses.
         price_per_replica_hour: In any currency, for each hour from `starting` to gone.
+        resource_request: What a replica asks of its node; needed where nodes are simulated, None for not stated.
     """
 
     name: str = "service"
@@ -108,6 +143,7 @@ class ServiceProfile:
     mean_time_to_failure_s: float | None = None
     resources: Mapping[str, ResourceUse] = field(default_factory=_default_resources)
     price_per_replica_hour: float = 1.0
+    resource_request: ResourceRequest | None = None
 
     def __post_init__(self) -> None:
         require_at_least(1, slots=self.slots)

@@ -42,6 +42,8 @@ class TickLog:
         held: Whether measurements were not usable and the fleet was held.
         limited_by: Names of the guardrails that changed the number, joined by a comma.
         reason: The policy's words.
+        nodes: Machines paid for at `time_s`; None where nodes are not simulated.
+        node_cost: What machines cost in the interval; None likewise.
     """
 
     time_s: Floats
@@ -66,6 +68,8 @@ class TickLog:
     held: NDArray[np.bool_]
     limited_by: Sequence[str]
     reason: Sequence[str]
+    nodes: Integers | None = None
+    node_cost: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.time_s)

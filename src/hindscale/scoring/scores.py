@@ -32,7 +32,7 @@ class Scores:
         mean_latency_s: Mean latency of served requests, warm-up included.
         dropped, timed_out, failed, cut, unserved: Requests that were not served, by what became of them.
         replica_hours: Replica time paid for.
-        cost: Replica hours times price.
+        cost: Replica hours times price; where nodes are simulated, what they cost.
         mean_replicas: Replicas paid for, mean over time.
         most_replicas: Largest size asked for.
         utilization: Busy share of the slots of ready and draining replicas.
@@ -107,7 +107,7 @@ def score(record: RunRecord) -> Scores:
         cut=int(ticks.cut[scored].sum()),
         unserved=record.unserved,
         replica_hours=replica_hours,
-        cost=replica_hours * record.price_per_replica_hour,
+        cost=_cost(record, replica_hours),
         mean_replicas=replica_hours * 3600 / (len(targets) * record.interval_s),
         most_replicas=int(targets.max()),
         utilization=float(ticks.busy_slot_s[scored].sum()) / serving if serving else math.nan,
@@ -117,6 +117,13 @@ def score(record: RunRecord) -> Scores:
         replicas_lost=record.replicas_lost,
         held_ticks=int(ticks.held[scored].sum()),
     )
+
+
+def _cost(record: RunRecord, replica_hours: float) -> float:
+    node_cost = record.ticks.node_cost
+    if node_cost is None:
+        return replica_hours * record.price_per_replica_hour
+    return float(node_cost[record.first_scored :].sum())
 
 
 def scored_latencies(record: RunRecord) -> NDArray[np.int64]:

@@ -1,56 +1,34 @@
-"""The simulated fleet: replicas that come and go, and the metrics pipeline through which they are seen.
+"""The simulated fleet: replicas that come and go, and what is seen of them.
 
-It is both ends of the control loop, `MetricsSource` and `Actuator`. Requests are the engine's business;
-here a replica is ordered, waits for its node, starts, serves, drains and is gone, and every nanosecond of
-it is paid for.
+It is both ends of the control loop, `MetricsSource` and `Actuator`. Requests are the engine's business, nodes
+that of `nodes`, where they are simulated; here a replica is ordered, waits for its node, starts, serves, drains
+and is gone, and every nanosecond of it is paid for.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import count
-from typing import NamedTuple
 
 import numpy as np
 
-from hindscale.core.checks import require_nonnegative, require_positive
-from hindscale.core.errors import MetricsUnavailable
 from hindscale.core.service import RESOURCES, ServiceProfile
-from hindscale.core.units import format_duration
 from hindscale.core.values import Observation
+from hindscale.simulation.cluster import Cluster
 from hindscale.simulation.contract import FAR_NS, Engine, Event, EventKind, Gone, Total, to_ns
+from hindscale.simulation.monitoring import Monitoring, Reading, Readings
+from hindscale.simulation.nodes import SimulatedCluster
 from hindscale.simulation.workload import RequestStream
 
 __all__ = ["Monitoring", "SimulatedFleet"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Monitoring:
-    """How old measurements are when a policy sees them.
-
-    Attributes:
-        scrape_interval_s: Seconds between two readings of the fleet's counters; None for one at every
-            control tick.
-        lag_s: Seconds from a reading until it can be queried.
-        window_s: Rates and means are taken over the readings of this many seconds; None for one
-            control interval.
-    """
-
-    scrape_interval_s: float | None = None
-    lag_s: float = 0.0
-    window_s: float | None = None
-
-    def __post_init__(self) -> None:
-        require_nonnegative(lag_s=self.lag_s)
-        if self.scrape_interval_s is not None:
-            require_positive(scrape_interval_s=self.scrape_interval_s)
-        if self.window_s is not None:
-            require_positive(window_s=self.window_s)
+_SCRAPED = (Total.SERVED, Total.DROPPED, Total.TIMED_OUT, Total.FAILED, Total.CUT)
+FINISH_NS = to_ns(3600.0)
+"""Replicas that wait for a node when the run ends still get one if it comes within an hour."""
 
 
 class _Life(IntEnum):
@@ -66,26 +44,9 @@ class _Replica:
     index: int
     number: int  # in order of being asked for
     life: _Life
-    starting_at: int
-    ready_at: int
-    lost_at: int
-
-
-class _Reading(NamedTuple):
-    """The fleet's counters at one scrape; all but the queue only ever grow."""
-
-    time_ns: int
-    arrived: int
-    served: int
-    left: int
-    met: int
-    busy_ns: int
-    serving_ns: int
-    queued: int
-
-
-_NOTHING_YET = _Reading(0, 0, 0, 0, 0, 0, 0, 0)
-_SCRAPED = (Total.SERVED, Total.DROPPED, Total.TIMED_OUT, Total.FAILED, Total.CUT)
+    start_ns: int  # cold start
+    life_ns: int  # from ready to lost
+    lost_at: int = FAR_NS
 
 
 class SimulatedFleet:
@@ -96,6 +57,7 @@ class SimulatedFleet:
         serving_ns: Replica time that was ready or draining.
         started: Replicas asked for so far, replacements of lost ones included.
         lost: Replicas lost so far.
+        cluster: The nodes that replicas wait for and run on; None where nodes are not simulated.
     """
 
     def __init__(
@@ -108,19 +70,18 @@ class SimulatedFleet:
         control_interval_s: float,
         monitoring: Monitoring | None = None,
         initial_replicas: int = 1,
+        cluster: Cluster | None = None,
     ) -> None:
         self.profile = profile
         self.engine = engine
-        self.monitoring = monitoring or Monitoring()
         self.billed_ns = 0
         self.serving_ns = 0
         self.started = 0
         self.lost = 0
         self._stream = stream
         self._starts, self._losses = (np.random.default_rng(child) for child in seed.spawn(2))
-        self._window_ns = to_ns(self.monitoring.window_s or control_interval_s)
-        self._lag_ns = to_ns(self.monitoring.lag_s)
-        self._readings = deque([_NOTHING_YET])
+        self.cluster = None if cluster is None else SimulatedCluster(cluster, profile, seed.spawn(1)[0])
+        self._readings = Readings(monitoring or Monitoring(), control_interval_s=control_interval_s)
         self._now = 0
         self._tick = -1
         self._numbers = count()
@@ -131,6 +92,9 @@ class SimulatedFleet:
         self._changes: list[tuple[int, int, int, _Replica]] = []  # heap of (time, kind, number, replica)
         self._to_replace = 0
         self._order(initial_replicas, ready_now=True)
+        if self.cluster is not None:
+            self.cluster.open()
+            self._settle(self.cluster, ready_now=True)
 
     # -- what is known ----------------------------------------------------------------------------
 
@@ -164,9 +128,9 @@ class SimulatedFleet:
         """
         self._tick += 1
         now = to_ns(now_s)
-        for scrape in self._scrapes(now):
+        for scrape in self._readings.due(self._now, now):
             self._advance(scrape)
-            self._readings.append(self._read())
+            self._readings.add(self._read())
         if self._now < now:
             self._advance(now)
         self._order(self._to_replace)
@@ -175,17 +139,15 @@ class SimulatedFleet:
 
     def finish(self) -> None:
         """No more arrivals and no more decisions: let everything that is still in the system come out."""
-        self._advance(FAR_NS)
+        if self.cluster is not None:
+            until = self._now + FINISH_NS
+            while self.cluster.waiting and self.engine.totals[Total.QUEUED] and self.cluster.next_visit <= until:
+                self._advance(self.cluster.next_visit)
+        self._let_pass(FAR_NS)
 
-    def _scrapes(self, until: int) -> Iterable[int]:
-        if self.monitoring.scrape_interval_s is None:
-            return (until,)
-        step = to_ns(self.monitoring.scrape_interval_s)
-        return range(self._now // step * step + step, until + 1, step)
-
-    def _read(self) -> _Reading:
+    def _read(self) -> Reading:
         totals = self.engine.totals.tolist()
-        return _Reading(
+        return Reading(
             self._now,
             totals[Total.ARRIVED],
             totals[Total.SERVED],
@@ -197,8 +159,7 @@ class SimulatedFleet:
         )
 
     def _observation(self, now_s: float, now: int) -> Observation:
-        last = self._last_visible(now)
-        first = self._window_start(last)
+        first, last = self._readings.window(now)
         seconds = (last.time_ns - first.time_ns) / 1e9
         busy = (last.busy_ns - first.busy_ns) / 1e9
         left = last.left - first.left
@@ -218,21 +179,6 @@ class SimulatedFleet:
             **utilization,
             missing=_missing(tuple(utilization)),
         )
-
-    def _last_visible(self, now: int) -> _Reading:
-        for reading in reversed(self._readings):
-            if reading.time_ns and reading.time_ns + self._lag_ns <= now:
-                return reading
-        raise MetricsUnavailable(
-            f"no measurement has come through yet: readings are visible after {format_duration(self._lag_ns / 1e9)}"
-        )
-
-    def _window_start(self, last: _Reading) -> _Reading:
-        """The newest reading that is at least a window older; readings before it are never needed again."""
-        readings = self._readings
-        while len(readings) > 1 and readings[1].time_ns <= last.time_ns - self._window_ns:
-            readings.popleft()
-        return readings[0]
 
     def _utilization(self, busy_s: float, serving_s: float) -> dict[str, float]:
         if serving_s <= 0:
@@ -257,31 +203,54 @@ class SimulatedFleet:
     def _order(self, replicas: int, *, ready_now: bool = False) -> None:
         if not replicas:
             return
-        waits = [0.0] * replicas if ready_now else self.profile.provisioning.sample(self._starts, replicas).tolist()
-        starts = [0.0] * replicas if ready_now else self.profile.cold_start.sample(self._starts, replicas).tolist()
+        self.started += replicas
+        at_once = ready_now and self.cluster is None
+        waits = self._waits(replicas, at_once=at_once)
+        starts = [0.0] * replicas if at_once else self.profile.cold_start.sample(self._starts, replicas).tolist()
         lives = [math.inf] * replicas
         if self.profile.mean_time_to_failure_s is not None:
             lives = self._losses.exponential(self.profile.mean_time_to_failure_s, replicas).tolist()
         for wait_s, start_s, life_s in zip(waits, starts, lives, strict=True):
-            starting_at = self._now + to_ns(wait_s)
-            ready_at = starting_at + to_ns(start_s)
             # At least one nanosecond of life: readiness comes before loss.
-            lost_at = FAR_NS if math.isinf(life_s) else ready_at + max(to_ns(life_s), 1)
-            self._add(starting_at, ready_at, min(lost_at, FAR_NS))
-        self.started += replicas
+            life_ns = FAR_NS if math.isinf(life_s) else max(to_ns(life_s), 1)
+            replica = self._new(to_ns(start_s), life_ns)
+            if self.cluster is None:
+                self._begin_after(to_ns(wait_s), replica)
+            else:
+                self.cluster.create(replica.number, self._now)
+        if self.cluster is not None:
+            self._settle(self.cluster)
 
-    def _add(self, starting_at: int, ready_at: int, lost_at: int) -> None:
+    def _waits(self, replicas: int, *, at_once: bool) -> list[float]:
+        """Seconds until each has a node, where nodes are not simulated."""
+        if at_once or self.cluster is not None:
+            return [0.0] * replicas
+        waits: list[float] = self.profile.provisioning.sample(self._starts, replicas).tolist()
+        return waits
+
+    def _new(self, start_ns: int, life_ns: int) -> _Replica:
         index = heapq.heappop(self._free) if self._free else next(self._indices)
-        life = _Life.STARTING if starting_at == self._now else _Life.PROVISIONING
-        replica = _Replica(index, next(self._numbers), life, starting_at, ready_at, lost_at)
+        replica = _Replica(index, next(self._numbers), _Life.PROVISIONING, start_ns, life_ns)
         self._by_index[index] = replica
-        self._by_life[life][replica.number] = replica
-        self.engine.add(index, lost_at)
-        if life is _Life.PROVISIONING:
+        self._by_life[_Life.PROVISIONING][replica.number] = replica
+        return replica
+
+    def _begin_after(self, wait_ns: int, replica: _Replica) -> None:
+        starting_at = self._now + wait_ns
+        if wait_ns:
             heapq.heappush(self._changes, (starting_at, -1, replica.number, replica))
+        else:
+            self._move(replica, _Life.STARTING)
+        self._begin(replica, starting_at)
+
+    def _begin(self, replica: _Replica, image_at: int) -> None:
+        """The cold start begins when the image is there; when it ends, and when the replica is lost, is then known."""
+        ready_at = image_at + replica.start_ns
+        replica.lost_at = min(ready_at + replica.life_ns, FAR_NS)
+        self.engine.add(replica.index, replica.lost_at)
         heapq.heappush(self._changes, (ready_at, EventKind.READY, replica.number, replica))
-        if lost_at < FAR_NS:
-            heapq.heappush(self._changes, (lost_at, EventKind.LOST, replica.number, replica))
+        if replica.lost_at < FAR_NS:
+            heapq.heappush(self._changes, (replica.lost_at, EventKind.LOST, replica.number, replica))
 
     def _give_up(self, replicas: int) -> None:
         """Those that serve nobody first: newest of the provisioning, then of the starting ones.
@@ -290,22 +259,62 @@ class SimulatedFleet:
         """
         for life in (_Life.PROVISIONING, _Life.STARTING):
             for number in sorted(self._by_life[life], reverse=True)[:replicas]:
-                self._end(self._by_life[life][number])
+                self._end(self._by_life[life][number], self._now)
                 replicas -= 1
         if replicas:
             ready = self._by_life[_Life.READY].values()
             outstanding = {replica: self.engine.outstanding(replica.index) for replica in ready}
             victims = heapq.nsmallest(replicas, ready, key=lambda replica: (outstanding[replica], -replica.number))
-            limit_s = self.profile.drain_timeout_s
-            deadline = FAR_NS if limit_s is None else self._now + to_ns(limit_s)
             for replica in victims:
-                self._move(replica, _Life.DRAINING)
-                self.engine.drain(replica.index, self._now, deadline)
+                self._drain(replica, self.profile.drain_timeout_s)
+
+    def _drain(self, replica: _Replica, limit_s: float | None) -> None:
+        self._move(replica, _Life.DRAINING)
+        if self.cluster is not None:
+            self.cluster.terminate(replica.number, self._now)
+        self.engine.drain(replica.index, self._now, FAR_NS if limit_s is None else self._now + to_ns(limit_s))
+
+    # -- nodes ------------------------------------------------------------------------------------
+
+    def _settle(self, cluster: SimulatedCluster, *, ready_now: bool = False) -> None:
+        """Replicas that wait go to nodes with room, and start there."""
+        for number, image_at in cluster.schedule(self._now):
+            replica = self._by_life[_Life.PROVISIONING][number]
+            if ready_now:
+                replica.start_ns = 0
+            self._move(replica, _Life.STARTING)
+            self._begin(replica, image_at)
+
+    def _evict(self, cluster: SimulatedCluster, numbers: Iterable[int]) -> None:
+        """Replicas whose node goes leave it, and others are ordered in their place."""
+        limit_s = cluster.cluster.max_graceful_termination_s
+        if self.profile.drain_timeout_s is not None:
+            limit_s = min(limit_s, self.profile.drain_timeout_s)
+        starting, evicted = self._by_life[_Life.STARTING], list(numbers)
+        for number in evicted:
+            if number in starting:
+                self._end(starting[number], self._now)
+            else:
+                self._drain(self._by_life[_Life.READY][number], limit_s)
+        self._order(len(evicted))
 
     # -- what happens -----------------------------------------------------------------------------
 
     def _advance(self, until: int) -> None:
-        """Everything up to `until`: changes that were known beforehand, requests, drained replicas."""
+        """Everything up to `until`, with a visit to the nodes whenever something is due there."""
+        if self.cluster is None:
+            self._let_pass(until)
+            return
+        while (due := self.cluster.next_visit) <= until:
+            self._let_pass(due)
+            self._evict(self.cluster, self.cluster.visit(due))
+            self._settle(self.cluster)
+        if self._now < until:
+            self._let_pass(until)
+            self._settle(self.cluster)
+
+    def _let_pass(self, until: int) -> None:
+        """Time up to `until`: changes that were known beforehand, requests, drained replicas."""
         passed = until - self._now
         self.billed_ns += passed * (self.starting + self.ready + self.draining)
         self.serving_ns += passed * (self.ready + self.draining)
@@ -334,7 +343,7 @@ class SimulatedFleet:
             self._move(replica, _Life.READY)
             self.serving_ns += remaining
         elif kind == EventKind.LOST:
-            self._end(replica)
+            self._end(replica, replica.lost_at)
             self.lost += 1
             self._to_replace += 1
             self.billed_ns -= remaining
@@ -344,7 +353,7 @@ class SimulatedFleet:
             self.billed_ns += remaining
 
     def _leave_drained(self, gone: Gone, until: int) -> None:
-        self._end(self._by_index[gone.replica])
+        self._end(self._by_index[gone.replica], gone.time_ns)
         self.billed_ns -= until - gone.time_ns
         self.serving_ns -= until - gone.time_ns
 
@@ -353,11 +362,13 @@ class SimulatedFleet:
         replica.life = life
         self._by_life[life][replica.number] = replica
 
-    def _end(self, replica: _Replica) -> None:
+    def _end(self, replica: _Replica, at: int) -> None:
         del self._by_life[replica.life][replica.number]
         replica.life = _Life.GONE
         del self._by_index[replica.index]
         heapq.heappush(self._free, replica.index)
+        if self.cluster is not None:
+            self.cluster.remove(replica.number, at)
 
 
 _ALL_UTILIZATION = frozenset(f"{resource}_utilization" for resource in RESOURCES)

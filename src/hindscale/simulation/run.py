@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from hindscale.core.checks import require_count, require_nonnegative
 from hindscale.core.control import Guardrail, Policy, Tick, run_loop
 from hindscale.core.errors import ParameterError, TraceError
-from hindscale.core.service import ServiceSpec
+from hindscale.core.service import ServiceProfile, ServiceSpec
 from hindscale.scoring.record import RunRecord, TickLog
-from hindscale.simulation.contract import Engine, EngineConfig, Total
-from hindscale.simulation.fleet import Monitoring, SimulatedFleet
+from hindscale.simulation.cluster import Cluster, require_schedulable
+from hindscale.simulation.contract import Engine, EngineConfig, Total, to_ns
+from hindscale.simulation.fleet import SimulatedFleet
+from hindscale.simulation.monitoring import Monitoring
+from hindscale.simulation.nodes import SimulatedCluster
 from hindscale.simulation.workload import RequestStream, request_batches
 from hindscale.sizing import capacity_rps, replicas_for_rate
 from hindscale.traces.arrivals import ArrivalProcess
@@ -41,6 +44,8 @@ class SimulationSettings:
             traffic needs, so that no policy is judged by the fleet it happened to find.
         warm_up_s: This much of the run is not scored; policies learn from it all the same.
         engine: "fast", or "readable" to check a surprising result.
+        cluster: The nodes that replicas run on; None to simulate none: a replica then waits for the profile's
+            `provisioning` and costs its own price.
     """
 
     monitoring: Monitoring = field(default_factory=Monitoring)
@@ -48,6 +53,7 @@ class SimulationSettings:
     initial_replicas: int | None = None
     warm_up_s: float = 0.0
     engine: EngineName = "fast"
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         if self.initial_replicas is not None:
@@ -55,6 +61,15 @@ class SimulationSettings:
         require_nonnegative(warm_up_s=self.warm_up_s)
         if self.engine not in ("fast", "readable"):
             raise ParameterError(f"engine must be 'fast' or 'readable', was {self.engine!r}")
+
+    def check(self, profile: ServiceProfile) -> None:
+        """See that the service fits into the simulation.
+
+        Raises:
+            ParameterError: If nodes are simulated and none has room for a replica.
+        """
+        if self.cluster is not None:
+            require_schedulable(self.cluster, profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +99,10 @@ def simulate(
 
     Raises:
         TraceError: If the trace is not traffic.
-        ParameterError: If the warm-up leaves nothing to score.
+        ParameterError: If the warm-up leaves nothing to score, or no node has room for a replica.
     """
     settings = settings or SimulationSettings()
+    settings.check(spec.profile)
     if isinstance(trace, UtilizationTrace):
         raise TraceError(
             f"{trace.name}: holds utilization, not requests; convert it with"
@@ -108,6 +124,7 @@ def simulate(
         control_interval_s=spec.control_interval_s,
         monitoring=settings.monitoring,
         initial_replicas=_initial_replicas(trace, spec, settings),
+        cluster=settings.cluster,
     )
     # A pipeline that is slow by design does not make its measurements stale; several lost readings do.
     max_age_s = settings.monitoring.lag_s + STALE_INTERVALS * max(
@@ -169,11 +186,13 @@ class _TickNotes:
         self._fleet = fleet
         self._rows: list[tuple[Any, ...]] = []
         self._totals: list[list[int]] = []
-        self._before_action = (0, 0, 0, 0)
+        self._nodes = None if fleet.cluster is None else _NodeNotes(fleet.cluster)
 
     def add(self, tick: Tick) -> None:
         fleet, seen, target = self._fleet, tick.observation, tick.target
         self._totals.append(fleet.engine.totals.tolist())
+        if self._nodes is not None:
+            self._nodes.add(to_ns(tick.time_s))
         if seen is None or target is None:
             counts = (fleet.ready, fleet.starting, fleet.provisioning, fleet.draining)
             said = (math.nan, -1, fleet.requested, True, "", tick.held_because)
@@ -237,7 +256,27 @@ class _TickNotes:
             held=np.array(held, np.bool_),
             limited_by=limited,
             reason=reason,
+            **({} if self._nodes is None else self._nodes.columns()),
         )
+
+
+class _NodeNotes:
+    """Collects, at each tick, the machines that run and what was paid for them."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+        self._running: list[int] = []
+        self._paid_ns: list[tuple[int, ...]] = []
+
+    def add(self, now: int) -> None:
+        self._running.append(self._cluster.running(now))
+        self._paid_ns.append(self._cluster.paid_ns(now))
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        prices = [pool.price_per_hour for pool in self._cluster.cluster.pools]
+        by_pool = zip(prices, zip(*self._paid_ns, strict=True), strict=True)
+        cost = sum(_per_tick(paid_ns) / 3600e9 * price for price, paid_ns in by_pool)
+        return {"nodes": np.array(self._running, np.int64), "node_cost": np.asarray(cost)}
 
 
 def _per_tick(cumulative: Sequence[int]) -> NDArray[np.int64]:

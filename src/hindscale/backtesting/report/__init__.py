@@ -135,12 +135,15 @@ def _table_row(row: Row, best_cost: float) -> str:
 
 
 def _footer(result: BacktestResult) -> str:
-    service = result.backtest.service
+    service, cluster = result.backtest.service, result.backtest.settings.cluster
+    price = f"{service.price_per_replica_hour:g} an hour"
+    if cluster is not None:
+        price = f"requests {service.resource_request}; nodes: {'; '.join(map(str, cluster.pools))}"
     done = f"{result.finished_runs} of {len(result.backtest.runs)} runs"
     facts = (
         (
             f"{service.name}: {service.slots} slots, service time {service.service_time}, cold start"
-            f" {service.cold_start}, {service.balancer}, {service.price_per_replica_hour:g} an hour"
+            f" {service.cold_start}, {service.balancer}, {price}"
         ),
         f"{done}; costs with 95 % confidence intervals over seeds; charts show the first seed",
         "made by hindscale",
