@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from hindscale.backtesting.assumptions import assumed_service
-from hindscale.backtesting.backtest import DEFAULT_POLICIES, Backtest, policy_entries
+from hindscale.backtesting.backtest import DEFAULT_POLICIES, OPTIMUM, Backtest, policy_entries
 from hindscale.core.catalog import Catalog, parameters_of, parse_entry
 from hindscale.core.control import Guardrail
 from hindscale.core.distributions import distribution_from
@@ -180,7 +180,7 @@ class BacktestConfig(_Table):
         texts = []
         for text in self.policies:
             name, given = parse_entry(text)
-            known = {parameter.name for parameter in parameters_of(POLICIES.find(name))}
+            known = {parameter.name for parameter in _parameters(POLICIES, text)}
             for key in known & self.set.keys():
                 given.setdefault(key, str(self.set[key]))
                 unused.pop(key, None)
@@ -192,7 +192,7 @@ class BacktestConfig(_Table):
 
 
 def _parameters(catalog: Catalog, text: str) -> Sequence[Any]:
-    return parameters_of(catalog.find(parse_entry(text)[0]))
+    return () if text == OPTIMUM else parameters_of(catalog.find(parse_entry(text)[0]))
 
 
 def build_guardrail(text: str) -> Guardrail[Any]:
