@@ -23,9 +23,11 @@ from hindscale.simulation.workload import with_measured_service
 from hindscale.sizing import capacity_rps, replicas_for_rate
 from hindscale.traces.types import Trace, UtilizationTrace
 
-__all__ = ["DEFAULT_POLICIES", "Backtest", "Outcome", "PolicyEntry", "Run", "policy_entries"]
+__all__ = ["DEFAULT_POLICIES", "OPTIMUM", "Backtest", "Outcome", "PolicyEntry", "Run", "policy_entries"]
 
 DEFAULT_POLICIES = ("fixed", "utilization", "normal-model", "target-tracking", "predictive")
+OPTIMUM = "optimum"
+"""The policy that stands for perfect foresight; it is found on the recording, so no room below knows it."""
 PEAK_WINDOW_S = 60.0
 """The peak is the highest rate of a minute: that of a single second is mostly chance."""
 
@@ -44,13 +46,18 @@ class PolicyEntry:
     text: str = ""
     policy: Policy[Any] | None = None
 
+    @property
+    def is_optimum(self) -> bool:
+        """Whether it stands for perfect foresight, which is found anew for each trace and seed."""
+        return self.text == OPTIMUM
+
     def knows_the_future(self, spec: ServiceSpec) -> bool:
         """Whether it was sized on the very recording it is judged on: a yardstick, not a choice."""
-        return bool(getattr(self.build(spec), "hindsight", False))
+        return self.is_optimum or bool(getattr(self.build(spec), "hindsight", False))
 
     def interval_s(self, spec: ServiceSpec) -> float:
         """Seconds between its decisions: the service's, but for a policy that has a pace of its own."""
-        own: float | None = getattr(self.build(spec), "interval_s", None)
+        own: float | None = None if self.is_optimum else getattr(self.build(spec), "interval_s", None)
         return spec.control_interval_s if own is None else own
 
     def build(self, spec: ServiceSpec) -> Policy[Any]:
@@ -62,6 +69,8 @@ class PolicyEntry:
         if self.policy is not None:
             return self.policy
         name, given = parse_entry(self.text)
+        if name == OPTIMUM:
+            raise ParameterError(f"optimum has no parameters, was given {', '.join(given)}")
         return build_policy(name, spec, given)
 
 
@@ -83,12 +92,14 @@ class Outcome:
         scores: Its figures.
         series: As the report draws it; of the first seed only.
         ticks: A row a tick; where the tick log is wanted.
+        least_cost: What no policy can go below on this trace and seed; known where the optimum was run.
     """
 
     run: Run
     scores: Scores
     series: RunSeries | None = None
     ticks: TickLog | None = None
+    least_cost: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +151,8 @@ class Backtest:
                     f" was {format_duration(self.settings.warm_up_s)}"
                 )
             for entry in self.policies:
-                entry.build(self.prepared[trace.name][1])
+                if not entry.is_optimum:
+                    entry.build(self.prepared[trace.name][1])
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -181,14 +193,24 @@ class Backtest:
     def perform(self, run: Run, *, with_ticks: bool = False) -> Outcome:
         """One run, in this process."""
         entry = self.policies[run.entry]
+        if entry.is_optimum:
+            from hindscale.backtesting.optimum import perform_optimum
+
+            return perform_optimum(self, run, with_ticks=with_ticks)
+        _, spec = self.prepared[self.traces[run.trace].name]
+        return self.outcome(run, entry.build(spec), interval_s=entry.interval_s(spec), with_ticks=with_ticks)
+
+    def outcome(
+        self, run: Run, policy: Policy[Any], *, interval_s: float | None = None, with_ticks: bool = False
+    ) -> Outcome:
+        """What a policy comes to in a run's place: on its trace, with its seed."""
         trace, spec = self.prepared[self.traces[run.trace].name]
-        policy = entry.build(spec)
         bounds = Bounds(min_replicas=spec.min_replicas, max_replicas=spec.max_replicas)
         # What emulates a whole autoscaler has its own limits and its own pace; ours on top would falsify it.
         guardrails = () if getattr(policy, "own_limits", False) else self.guardrails
         record = simulate(
             trace,
-            replace(spec, control_interval_s=entry.interval_s(spec)),
+            replace(spec, control_interval_s=interval_s or spec.control_interval_s),
             policy,
             in_order((*guardrails, bounds)),
             seed=run.seed,

@@ -26,6 +26,7 @@ class Row:
         seeds: The seeds, in the same order.
         meets_slo: Whether the mean attainment keeps the objective.
         hindsight: Whether it was sized on this very recording: a yardstick, not a choice.
+        least_cost: For the optimum, what no policy can go below, mean over seeds; None for the others.
         series: The first seed's run, as the report draws it; None if that run was not finished.
     """
 
@@ -34,6 +35,7 @@ class Row:
     seeds: tuple[int, ...]
     meets_slo: bool
     hindsight: bool
+    least_cost: float | None = None
     series: RunSeries | None
 
     @property
@@ -72,32 +74,46 @@ class TraceResult:
         """The answer in words."""
         if not self.rows:
             return "no run was finished"
+        yardsticks = [self._against_foresight(row) for row in self.rows if row.least_cost is not None]
         if self.best is None:
-            return self._nobody()
-        parts = [f"{self.best.policy} is the cheapest that meets the SLO, for {self._cost(self.best)}"]
+            return "; ".join([*self._nobody(), *yardsticks])
+        first, *others = self._somebody(self.best)
+        return "; ".join([first, *yardsticks, *others])
+
+    def _somebody(self, best: Row) -> list[str]:
         if len(self.choices) == 1:
-            parts = [f"only {self.best.policy} meets the SLO, for {self._cost(self.best)}"]
+            parts = [f"only {best.policy} meets the SLO, for {self._cost(best)}"]
         else:
+            parts = [f"{best.policy} is the cheapest that meets the SLO, for {self._cost(best)}"]
             parts.append(f"next is {self.choices[1].policy} at {self._ratio(self.choices[1])}")
-        parts += [
+        return parts + [
             f"{row.policy}, sized with hindsight, {'keeps' if row.meets_slo else 'misses'} it at {self._ratio(row)}"
             for row in self.rows
-            if row.hindsight
+            if row.hindsight and row.least_cost is None
         ]
-        return "; ".join(parts)
 
-    def _nobody(self) -> str:
+    def _nobody(self) -> list[str]:
         kept = [row.policy for row in self.rows if row.hindsight and row.meets_slo]
         but = f" but {' and '.join(kept)}, sized with hindsight" if kept else ""
         others = [row for row in self.rows if not row.hindsight] or ([] if kept else self.rows)
         if not others:
-            return f"no policy meets the SLO{but}"
+            return [f"no policy meets the SLO{but}"]
         nearest = max(others, key=lambda row: row.mean("slo_attainment"))
         attained = percent(nearest.mean("slo_attainment"))
-        return f"no policy meets the SLO{but}; nearest is {nearest.policy} with {attained}"
+        return [f"no policy meets the SLO{but}", f"nearest is {nearest.policy} with {attained}"]
+
+    def _against_foresight(self, row: Row) -> str:
+        """What perfect foresight came to, how far the best is from it, and what nobody can go below."""
+        assert row.least_cost is not None
+        bound = f"nobody can for less than {_money(row.least_cost)}"
+        if self.best is None or not row.meets_slo or not row.mean("cost"):
+            done = "did it" if row.meets_slo else "failed, too,"
+            return f"perfect foresight {done} for {self._cost(row)}, and {bound}"
+        share = self.best.mean("cost") / row.mean("cost")
+        return f"that is {share:.2f} times what perfect foresight paid ({self._cost(row)}), and {bound}"
 
     def _cost(self, row: Row) -> str:
-        return f"{row.mean('cost'):,.{0 if row.mean('cost') >= 100 else 2}f}"
+        return _money(row.mean("cost"))
 
     def _ratio(self, row: Row) -> str:
         best_cost = self.best.mean("cost") if self.best is not None else 0.0
@@ -168,6 +184,10 @@ class BacktestResult:
         write_report(self, path)
 
 
+def _money(amount: float) -> str:
+    return f"{amount:,.{0 if amount >= 100 else 2}f}"
+
+
 def _rows(backtest: Backtest, trace: str, outcomes: list[Outcome]) -> tuple[Row, ...]:
     rows = []
     for number, entry in enumerate(backtest.policies):
@@ -189,8 +209,13 @@ def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outc
         seeds=tuple(outcome.run.seed for outcome in outcomes),
         meets_slo=meets,
         hindsight=entry.knows_the_future(backtest.prepared[trace][1]),
+        least_cost=_mean([outcome.least_cost for outcome in outcomes if outcome.least_cost is not None]),
         series=next((outcome.series for outcome in outcomes if outcome.series is not None), None),
     )
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _rank(row: Row) -> tuple[bool, float]:
@@ -204,6 +229,7 @@ def _row_to_dict(row: Row) -> dict[str, Any]:
         "policy": row.policy,
         "meets_slo": row.meets_slo,
         "hindsight": row.hindsight,
+        **({} if row.least_cost is None else {"least_cost": row.least_cost}),
         "over_seeds": {figure: row.over_seeds(figure).to_dict() for figure in figures},
         "runs": [{"seed": seed, **scores.to_dict()} for seed, scores in zip(row.seeds, row.scores, strict=True)],
     }

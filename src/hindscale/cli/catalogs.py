@@ -25,6 +25,8 @@ def policies(name: Name = None) -> int:
         return _show(POLICIES, name)
     known = POLICIES.classes
     _print_list({each: _first_line(cls) for each, cls in known.items() if not hasattr(cls, "emulates")})
+    print("\nBeside them, found on the recording itself:")
+    _print_list({"optimum": "What perfect foresight would have done, and what nobody can go below."})
     print("\nAutoscalers that people run, emulated:")
     _print_list({each: cls.emulates for each, cls in known.items() if hasattr(cls, "emulates")})
     return 0

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from hindscale.backtesting.assumptions import assumed_service
-from hindscale.backtesting.backtest import DEFAULT_POLICIES, Backtest, policy_entries
+from hindscale.backtesting.backtest import DEFAULT_POLICIES, OPTIMUM, Backtest, policy_entries
 from hindscale.cli.cluster_config import ClusterConfig, ResourceRequestConfig, cluster_values
 from hindscale.cli.config_types import AnyDistribution, Duration, Table
 from hindscale.core.catalog import Catalog, parameters_of, parse_entry
@@ -178,7 +178,7 @@ class BacktestConfig(BaseModel):
         texts = []
         for text in self.policies:
             name, given = parse_entry(text)
-            known = {parameter.name for parameter in parameters_of(POLICIES.find(name))}
+            known = {parameter.name for parameter in _parameters(POLICIES, text)}
             for key in known & self.set.keys():
                 given.setdefault(key, str(self.set[key]))
                 unused.pop(key, None)
@@ -190,7 +190,7 @@ class BacktestConfig(BaseModel):
 
 
 def _parameters(catalog: Catalog, text: str) -> Sequence[Any]:
-    return parameters_of(catalog.find(parse_entry(text)[0]))
+    return () if text == OPTIMUM else parameters_of(catalog.find(parse_entry(text)[0]))
 
 
 def build_guardrail(text: str) -> Guardrail[Any]:

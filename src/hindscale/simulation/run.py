@@ -25,7 +25,7 @@ from hindscale.sizing import capacity_rps, replicas_for_rate
 from hindscale.traces.arrivals import ArrivalProcess
 from hindscale.traces.types import RateTrace, RequestTrace, Trace, UtilizationTrace
 
-__all__ = ["EngineName", "SimulatedClock", "SimulationSettings", "simulate"]
+__all__ = ["EngineName", "SimulatedClock", "SimulationSettings", "initial_replicas", "simulate"]
 
 EngineName = Literal["fast", "readable"]
 MOST_ROWS = 720
@@ -123,7 +123,7 @@ def simulate(
         lives,
         control_interval_s=spec.control_interval_s,
         monitoring=settings.monitoring,
-        initial_replicas=_initial_replicas(trace, spec, settings),
+        initial_replicas=initial_replicas(trace, spec, settings),
         cluster=settings.cluster,
     )
     # A pipeline that is slow by design does not make its measurements stale; several lost readings do.
@@ -151,7 +151,8 @@ def simulate(
     )
 
 
-def _initial_replicas(trace: RateTrace | RequestTrace, spec: ServiceSpec, settings: SimulationSettings) -> int:
+def initial_replicas(trace: RateTrace | RequestTrace, spec: ServiceSpec, settings: SimulationSettings) -> int:
+    """Replicas that are ready when the run begins: as set, or what the first minute's traffic needs."""
     wanted = settings.initial_replicas
     if wanted is None:
         first_rps = float(trace.rates_rps(FIRST_S)[0])

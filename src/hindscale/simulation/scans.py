@@ -169,12 +169,6 @@ def scan(view: View, memory: Memory, config: ScanConfig, rng: np.random.Generato
 def _plan(view: View, memory: Memory, config: ScanConfig, rng: np.random.Generator) -> ScaleUpPlan:
     if not view.waiting:
         return ScaleUpPlan(result="NotNeeded", reason="no unschedulable pods")
-    up, most = config.up, config.up.max_nodes_total
-    if most:
-        # Of the cluster's most nodes, those on their way are taken; 0 would be no limit.
-        up = replace(up, max_nodes_total=most - len(view.coming))
-        if most <= len(view.nodes) + len(view.coming):
-            return ScaleUpPlan(result="NoOptionsAvailable", reason="max total nodes in cluster reached")
     return plan_scale_up(
         view.waiting,
         view.nodes,
@@ -183,7 +177,7 @@ def _plan(view: View, memory: Memory, config: ScanConfig, rng: np.random.Generat
         rng,
         readiness=_readiness(view, config),
         state=memory.provisioning,
-        config=up,
+        config=config.up,
         provisioning=config.provisioning,
         tiers=config.tiers,
     )

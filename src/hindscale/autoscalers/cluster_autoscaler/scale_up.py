@@ -111,8 +111,11 @@ def plan_scale_up(
     Source: Cluster Autoscaler `core/static_autoscaler.go`, `core/scaleup/orchestrator/orchestrator.go`.
     """
     readiness = readiness or {}
-    waiting = pods_to_help(pods, nodes, upcoming_infos(groups, readiness), now_s, config)
+    upcoming = upcoming_infos(groups, readiness)
+    waiting = pods_to_help(pods, nodes, upcoming, now_s, config)
     ready_nodes = sum(info.node.is_ready for info in nodes)
+    # The loop is entered by what is ready; what it may add is counted from what is on its way, too.
+    current_nodes = ready_nodes + len(upcoming)
     if not waiting:
         return ScaleUpPlan(result="NotNeeded", reason="no unschedulable pods")
     if 0 < config.max_nodes_total <= ready_nodes:
@@ -126,7 +129,7 @@ def plan_scale_up(
             readiness.get(group.name),
             state,
             now_s,
-            room=_room(group, used, ready_nodes, config),
+            room=_room(group, used, current_nodes, config),
             config=provisioning,
         )
         for group in groups
@@ -138,7 +141,7 @@ def plan_scale_up(
             group,
             pod_groups,
             similar=_partners(group, able, pod_groups, config),
-            current_nodes=ready_nodes,
+            current_nodes=current_nodes,
             config=config,
         )
         for group in able
@@ -146,7 +149,7 @@ def plan_scale_up(
     best = choose([each for each in options if each], config.expander, rng, pricing=pricing, tiers=tiers)
     if best is None:
         return ScaleUpPlan(result="NoOptionsAvailable", reason=_why_none(skipped))
-    return _limited(best, able, pod_groups, used, ready_nodes, config)
+    return _limited(best, able, pod_groups, used, current_nodes, config)
 
 
 def _limited(

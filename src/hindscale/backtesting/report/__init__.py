@@ -172,6 +172,7 @@ def _trace_data(
     return {
         "start": None if start is None else epoch_s,
         "slo": {"latency_s": slo.latency_s, "percentile": slo.percentile},
+        "least_cost": next((row.least_cost for row in trace_result.rows if row.least_cost is not None), None),
         "axes": axes.drawn,
         "policies": policies,
     }

@@ -241,7 +241,7 @@
     const width = plot.clientWidth, height = Math.min(340, Math.max(240, width * 0.5));
     const pad = { left: 58, right: 16, top: 12, bottom: 36 };
     const points = trace.policies.flatMap((policy, i) => policy.runs.map(([cost, attainment]) => ({ cost, attainment, i })));
-    const costs = points.map((point) => point.cost);
+    const costs = points.map((point) => point.cost).concat(trace.least_cost ?? []);
     const low = Math.min(...costs), high = Math.max(...costs), margin = (high - low || high || 1) * 0.12;
     const [x0, x1] = [Math.max(0, low - margin), high + margin];
     // Misses on a logarithmic axis: 99 % and 99.9 % are as far apart as 90 % and 99 %.
@@ -264,6 +264,11 @@
     const slo = y(trace.slo.percentile);
     svg.append(node("line", { x1: pad.left, x2: width - pad.right, y1: slo, y2: slo, stroke: "var(--slo)", "stroke-dasharray": "6 4" }));
     svg.append(text(width - pad.right, slo + 15, `SLO ${percent(trace.slo.percentile)}`, "end"));
+    if (trace.least_cost !== null) {
+      const least = x(trace.least_cost);
+      svg.append(node("line", { x1: least, x2: least, y1: pad.top, y2: height - pad.bottom, stroke: "var(--faint)", "stroke-dasharray": "2 4", class: "least" }));
+      svg.append(text(least + 5, pad.top + 10, "nobody can for less", "start"));
+    }
     for (const point of points) {
       svg.append(node("circle", { cx: x(point.cost), cy: y(point.attainment), r: 3, fill: `var(--c${point.i % 8})`, opacity: 0.45 }));
     }
