@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
+from hindscale.autoscalers.vpa.amounts import NOTHING, Amounts
+from hindscale.autoscalers.vpa.config import RecommenderConfig
+from hindscale.autoscalers.vpa.priority import UpdaterConfig
 from hindscale.core import Constant, Exponential, Lognormal, ResourceRequest, ServiceProfile, Slo
 from hindscale.core.service import Balancer
-from hindscale.simulation import Cluster, NodePool, Placement
+from hindscale.simulation import Cluster, NodePool, Placement, VerticalAutoscaler
 from hindscale.testing.contracts import histories, observations
 from hindscale.traces import RateTrace, RequestTrace
 
@@ -22,6 +25,7 @@ __all__ = [
     "request_traces",
     "resource_requests",
     "slos",
+    "vertical_autoscalers",
 ]
 
 durations = st.floats(0.001, 100.0)
@@ -80,6 +84,29 @@ clusters = st.builds(
 )
 resource_requests = st.builds(
     ResourceRequest, cpu_cores=st.sampled_from([1.0, 2.5]), memory_gib=st.just(4.0), accelerators=st.integers(0, 1)
+)
+
+# Bounds that close within a minute, and replicas that may be changed at half a minute's age.
+vertical_autoscalers = st.builds(
+    VerticalAutoscaler,
+    update_mode=st.sampled_from(["Initial", "Recreate", "Auto"]),
+    min_replicas=st.sampled_from([None, 1, 3]),
+    min_allowed=st.sampled_from([NOTHING, Amounts(cpu_millicores=700, memory_bytes=10**9)]),
+    max_allowed=st.sampled_from([NOTHING, Amounts(cpu_millicores=3000)]),
+    controlled_resources=st.sampled_from([("cpu", "memory"), ("cpu",), ("memory",)]),
+    recommender_interval_s=st.sampled_from([5.0, 7.0, 60.0]),
+    updater_interval_s=st.sampled_from([10.0, 13.0]),
+    memory_aggregation_interval_s=st.sampled_from([30.0, 86_400.0]),
+    recommender=st.builds(
+        RecommenderConfig,
+        confidence_interval_cpu_s=st.sampled_from([10.0, 86_400.0]),
+        confidence_interval_memory_s=st.sampled_from([10.0, 86_400.0]),
+    ),
+    updater=st.builds(
+        UpdaterConfig,
+        eviction_tolerance=st.sampled_from([0.0, 0.5, 0.9]),
+        in_recommendation_bounds_eviction_lifetime_threshold_s=st.sampled_from([30.0, 3600.0]),
+    ),
 )
 
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from hindscale.policies.schedule import Schedule
     from hindscale.policies.target_tracking import TargetTracking
     from hindscale.policies.utilization import Utilization
-    from hindscale.simulation import Cluster, Monitoring, NodePool, SimulationSettings, simulate
+    from hindscale.simulation import Cluster, Monitoring, NodePool, SimulationSettings, VerticalAutoscaler, simulate
     from hindscale.traces import (
         ArrivalProcess,
         RateTrace,
@@ -102,7 +102,14 @@ _ROOMS = {
     "hindscale.policies.schedule": ("Schedule",),
     "hindscale.policies.target_tracking": ("TargetTracking",),
     "hindscale.policies.utilization": ("Utilization",),
-    "hindscale.simulation": ("Cluster", "Monitoring", "NodePool", "SimulationSettings", "simulate"),
+    "hindscale.simulation": (
+        "Cluster",
+        "Monitoring",
+        "NodePool",
+        "SimulationSettings",
+        "VerticalAutoscaler",
+        "simulate",
+    ),
     "hindscale.traces": (
         "ArrivalProcess",
         "RateTrace",
@@ -156,6 +163,7 @@ __all__ = [
     "Tolerance",
     "Utilization",
     "UtilizationTrace",
+    "VerticalAutoscaler",
     "__version__",
     "application",
     "applications",

@@ -13,7 +13,7 @@ from hindscale.backtesting.folder import fingerprint, tick_table, tick_writer, v
 from hindscale.backtesting.report import report_html
 from hindscale.core import OutputError, ResourceRequest, ServiceProfile
 from hindscale.core import files as core_files
-from hindscale.simulation import Cluster, NodePool, SimulationSettings
+from hindscale.simulation import Cluster, NodePool, SimulationSettings, VerticalAutoscaler
 from hindscale.traces import RateTrace
 
 
@@ -67,6 +67,21 @@ def test_what_was_not_simulated_has_no_column(rising: RateTrace, has_nodes: bool
         assert "requests 0 CPU, 0 GiB, 1 nvidia.com/gpu; nodes: gpu (4 CPU, 16 GiB, 1 nvidia.com/gpu, 3.6 an hour)" in (
             report_html(page)
         )
+
+
+def test_changing_requests_have_columns_and_are_named_on_the_page(rising: RateTrace) -> None:
+    plan = Backtest(
+        traces=(rising,),
+        policies=policy_entries(("target-tracking",)),
+        service=ServiceProfile(resource_request=ResourceRequest(cpu_cores=2)),
+        settings=SimulationSettings(vertical=VerticalAutoscaler(controlled_resources=("cpu",))),
+    )
+    outcome = plan.perform(plan.runs[0], with_ticks=True)
+    assert outcome.ticks is not None
+    columns = set(tick_table(plan, plan.runs[0], outcome.ticks).column_names)
+    assert {"cpu_request_cores", "memory_request_gib", "cpu_target_cores", "memory_target_gib", "evicted"} <= columns
+    page = report_html(BacktestResult.of(plan, [outcome]))
+    assert "1 an hour; vertical autoscaler: Recreate, cpu</p>" in page
 
 
 def test_an_interruption_keeps_the_runs_that_were_finished(compared: BacktestResult, tmp_path: Path) -> None:

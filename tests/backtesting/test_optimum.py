@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hindscale.backtesting import Backtest, backtest, policy_entries
 from hindscale.backtesting.optimum import Foresight, Requests, fluid_problem
 from hindscale.core import Constant, Observation, ParameterError, ResourceRequest, ServiceProfile, Slo
-from hindscale.simulation import Cluster, NodePool, SimulationSettings
+from hindscale.simulation import Cluster, NodePool, SimulationSettings, VerticalAutoscaler
 from hindscale.traces import RateTrace, RequestTrace
 
 SERVICE = ServiceProfile(slots=2, service_time=Constant(1.0), cold_start=Constant(30.0), price_per_replica_hour=3.6)
@@ -20,6 +20,8 @@ SERVICE = ServiceProfile(slots=2, service_time=Constant(1.0), cold_start=Constan
 
 NEEDS_A_GPU = replace(SERVICE, resource_request=ResourceRequest(accelerators=1))
 CLUSTER = Cluster(pools=(NodePool(name="gpu", cpu_cores=8, memory_gib=64, accelerators=1),))
+SAYS_WHAT_IT_USES = replace(SERVICE, resource_request=ResourceRequest(cpu_cores=1))
+VERTICAL = VerticalAutoscaler(controlled_resources=("cpu",))
 
 
 def seen(time_s: float) -> Observation:
@@ -92,6 +94,10 @@ def test_slow_requests_make_an_slo_infeasible(rising: RateTrace) -> None:
         ({"settings": SimulationSettings(warm_up_s=60.0)}, "warm_up_s must be 0, was 60"),
         ({"service": ServiceProfile(mean_time_to_failure_s=3600.0)}, "optimum knows no failures"),
         ({"settings": SimulationSettings(cluster=CLUSTER), "service": NEEDS_A_GPU}, "optimum knows no nodes"),
+        (
+            {"settings": SimulationSettings(vertical=VERTICAL), "service": SAYS_WHAT_IT_USES},
+            "optimum knows no evictions: leave out the vertical autoscaler",
+        ),
         ({"max_replicas": 1}, "even all 1 replicas all the time miss"),
     ],
 )

@@ -105,6 +105,55 @@ def test_a_run_with_nodes_can_be_repeated_to_the_last_digit(rates: str, tmp_path
     assert kept["cluster"]["pools"][0]["max_nodes"] == 100
 
 
+VERTICAL = """
+[service.resources]
+cpu = { idle = 0.1, full = 0.3 }
+memory = { idle = 0.2, full = 0.25 }
+
+[vertical]
+manifest = "MANIFEST"
+min_allowed = { cpu_cores = 0.3 }
+max_allowed = { cpu_cores = 3.3, memory_gib = 12.75 }
+recommender_interval_s = "15s"
+eviction_requirements = [{ resources = ["cpu", "memory"], change_requirement = "TargetLowerThanRequests" }]
+
+[vertical.recommender]
+target_cpu_percentile = 0.95
+confidence_interval_cpu_s = "1min"
+
+[vertical.updater]
+in_recommendation_bounds_eviction_lifetime_threshold_s = "2min"
+"""
+MANIFEST = """
+apiVersion: autoscaling.k8s.io/v1
+kind: VerticalPodAutoscaler
+metadata: {name: it}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: it}
+  updatePolicy: {updateMode: Auto, minReplicas: 2}
+"""
+
+
+def test_a_run_with_changing_requests_can_be_repeated_without_the_manifest(rates: str, tmp_path: Path) -> None:
+    config, first, second = tmp_path / "backtest.toml", tmp_path / "first", tmp_path / "second"
+    manifest = tmp_path / "vpa.yaml"
+    manifest.write_text(MANIFEST)
+    config.write_text(CLUSTER + VERTICAL.replace("MANIFEST", str(manifest)))
+    assert call(rates, "--config", str(config), "--out", str(first)) == 0
+    manifest.unlink()
+    assert call("--config", str(first / "run.json"), "--out", str(second)) == 0
+    for name in ("scores.json", "ticks.parquet", "report.html", "run.json"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    table = pq.read_table(first / "ticks.parquet")
+    assert sum(table["evicted"].to_pylist()) > 0
+    assert 0.3 <= min(table["cpu_request_cores"].to_pylist()) < 4
+    kept = json.loads((first / "run.json").read_text())["config"]["vertical"]
+    assert (kept["manifest"], kept["update_mode"], kept["min_replicas"]) == (None, "Auto", 2)
+    assert kept["max_allowed"] == {"cpu_cores": 3.3, "memory_gib": 12.75}
+    assert kept["recommender"]["recommendation_margin_fraction"] == 0.15
+    assert kept["updater_interval_s"] == 60.0
+
+
 def test_a_replica_too_large_for_every_node_is_one_line(
     rates: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +283,12 @@ def test_a_wrong_usage_is_one_line_and_exit_code_2(
             "cluster.pools.0.image_pul is not a setting; did you mean 'image_pull'?",
         ),
         ("[service.resource_request]\ngpus = 1", "service.resource_request.gpus is not a setting"),
+        ("[vertical]\nmode = 'Off'", "vertical.mode is not a setting; known: controlled_resources"),
+        ("[vertical.recommender]\ntarget_percentile = 1", "did you mean 'target_cpu_percentile'?"),
+        (
+            "[vertical]\nmax_allowed = { cpu = 2 }",
+            "vertical.max_allowed.cpu is not a setting; known: cpu_cores, memory_gib",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_by_its_path(

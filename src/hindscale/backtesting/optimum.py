@@ -175,6 +175,8 @@ def require_plain(plan: Backtest) -> None:
         raise ParameterError(f"optimum counts the whole run: warm_up_s must be 0, was {plan.settings.warm_up_s:g}")
     if plan.settings.cluster is not None:
         raise ParameterError("optimum knows no nodes: leave out the cluster")
+    if plan.settings.vertical is not None:
+        raise ParameterError("optimum knows no evictions: leave out the vertical autoscaler")
     if plan.service.mean_time_to_failure_s is not None:
         raise ParameterError("optimum knows no failures: leave out mean_time_to_failure_s")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from hindscale.cli.config_types import AnyDistribution, Duration, Table
+from hindscale.cli.config_types import AnyDistribution, Duration, Table, given_values
 from hindscale.core.service import ResourceRequest
 from hindscale.simulation.cluster import Cluster, NodePool, Placement
 
@@ -71,7 +71,7 @@ class ClusterConfig(Table):
         Raises:
             ParameterError: If something is out of range.
         """
-        given = _given(self) | {"pools": tuple(NodePool(**_given(pool)) for pool in self.pools)}
+        given = given_values(self) | {"pools": tuple(NodePool(**given_values(pool)) for pool in self.pools)}
         if "expander" in given:
             given["expander"] = tuple(given["expander"])
         return Cluster(**given)
@@ -82,11 +82,6 @@ def cluster_values(cluster: Cluster) -> dict[str, Any]:
     return {each.name: _plain(getattr(cluster, each.name)) for each in fields(cluster)} | {
         "pools": [{each.name: _plain(getattr(pool, each.name)) for each in fields(pool)} for pool in cluster.pools]
     }
-
-
-def _given(table: Table) -> dict[str, Any]:
-    values = {name: getattr(table, name) for name in table.model_fields_set}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

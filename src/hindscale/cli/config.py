@@ -20,6 +20,7 @@ from hindscale.backtesting.assumptions import assumed_service
 from hindscale.backtesting.backtest import DEFAULT_POLICIES, OPTIMUM, Backtest, policy_entries
 from hindscale.cli.cluster_config import ClusterConfig, ResourceRequestConfig, cluster_values
 from hindscale.cli.config_types import AnyDistribution, Duration, Table
+from hindscale.cli.vertical_config import VerticalConfig, vertical_values
 from hindscale.core.catalog import Catalog, parameters_of, parse_entry
 from hindscale.core.control import Guardrail
 from hindscale.core.errors import ParameterError, did_you_mean
@@ -130,6 +131,7 @@ class BacktestConfig(BaseModel):
     monitoring: MonitoringConfig = MonitoringConfig()
     arrivals: ArrivalConfig = ArrivalConfig()
     cluster: ClusterConfig | None = None
+    vertical: VerticalConfig | None = None
     engine: EngineName = "fast"
 
     def backtest(self) -> Backtest:
@@ -161,6 +163,7 @@ class BacktestConfig(BaseModel):
                 warm_up_s=self.warm_up_s,
                 engine=self.engine,
                 cluster=None if self.cluster is None else self.cluster.cluster(),
+                vertical=None if self.vertical is None else self.vertical.vertical(profile.name),
             ),
         )
 
@@ -280,8 +283,9 @@ def config_from(values: Mapping[str, Any], *, where: str) -> BacktestConfig:
 def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
     """The configuration as plain values with nothing left to defaults, so that it means the same forever."""
     values = config.model_dump(mode="json")
-    profile, cluster = backtest.service, backtest.settings.cluster
+    profile, cluster, vertical = backtest.service, backtest.settings.cluster, backtest.settings.vertical
     values["cluster"] = None if cluster is None else cluster_values(cluster)
+    values["vertical"] = None if vertical is None else vertical_values(vertical)
     values["slo"] = str(backtest.slo)
     values["service"] = {
         "base": None,

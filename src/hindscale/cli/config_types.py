@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from hindscale.core.distributions import distribution_from
 from hindscale.core.units import parse_duration
 
-__all__ = ["AnyDistribution", "Duration", "Table"]
+__all__ = ["AnyDistribution", "Duration", "Table", "given_values"]
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 AnyDistribution = Annotated[
@@ -21,3 +21,9 @@ class Table(BaseModel):
     """Named entries, and no others."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def given_values(table: Table) -> dict[str, Any]:
+    """The entries that were given."""
+    values = {name: getattr(table, name) for name in table.model_fields_set}
+    return {name: value for name, value in values.items() if value is not None}

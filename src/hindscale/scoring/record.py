@@ -44,6 +44,10 @@ class TickLog:
         reason: The policy's words.
         nodes: Machines paid for at `time_s`; None where nodes are not simulated.
         node_cost: What machines cost in the interval; None likewise.
+        cpu_request_cores, memory_request_gib: What a replica requests after the decision, mean over ready, starting
+            and provisioning ones, NaN without any; None where requests do not change.
+        cpu_target_cores, memory_target_gib: What the VPA recommends at `time_s`, NaN for nothing; None likewise.
+        evicted: Replicas that it evicted in the interval; None likewise.
     """
 
     time_s: Floats
@@ -70,6 +74,11 @@ class TickLog:
     reason: Sequence[str]
     nodes: Integers | None = None
     node_cost: Floats | None = None
+    cpu_request_cores: Floats | None = None
+    memory_request_gib: Floats | None = None
+    cpu_target_cores: Floats | None = None
+    memory_target_gib: Floats | None = None
+    evicted: Integers | None = None
 
     def __len__(self) -> int:
         return len(self.time_s)

@@ -1,8 +1,8 @@
 """The simulated fleet: replicas that come and go, and what is seen of them.
 
 It is both ends of the control loop, `MetricsSource` and `Actuator`. Requests are the engine's business, nodes
-that of `nodes`, where they are simulated; here a replica is ordered, waits for its node, starts, serves, drains
-and is gone, and every nanosecond of it is paid for.
+that of `nodes`, what replicas request that of `resizing`, where they are simulated; here a replica is ordered, waits
+for its node, starts, serves, drains and is gone, and every nanosecond of it is paid for.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import IntEnum
-from itertools import count
 
 import numpy as np
 
-from hindscale.core.service import RESOURCES, ServiceProfile
+from hindscale.autoscalers.vpa.amounts import NOTHING, Amounts
+from hindscale.core.service import ServiceProfile
 from hindscale.core.values import Observation
 from hindscale.simulation.cluster import Cluster
 from hindscale.simulation.contract import FAR_NS, Engine, Event, EventKind, Gone, Total, to_ns
-from hindscale.simulation.monitoring import Monitoring, Reading, Readings
+from hindscale.simulation.monitoring import Monitoring, Reading, Readings, missing_utilization, utilization
 from hindscale.simulation.nodes import SimulatedCluster
+from hindscale.simulation.replicas import Life, Replica, Replicas
+from hindscale.simulation.resizing import SimulatedVertical
+from hindscale.simulation.vertical import VerticalAutoscaler
 from hindscale.simulation.workload import RequestStream
 
 __all__ = ["Monitoring", "SimulatedFleet"]
@@ -29,24 +30,6 @@ __all__ = ["Monitoring", "SimulatedFleet"]
 _SCRAPED = (Total.SERVED, Total.DROPPED, Total.TIMED_OUT, Total.FAILED, Total.CUT)
 FINISH_NS = to_ns(3600.0)
 """Replicas that wait for a node when the run ends still get one if it comes within an hour."""
-
-
-class _Life(IntEnum):
-    PROVISIONING = 0
-    STARTING = 1
-    READY = 2
-    DRAINING = 3
-    GONE = 4
-
-
-@dataclass(slots=True, eq=False)
-class _Replica:
-    index: int
-    number: int  # in order of being asked for
-    life: _Life
-    start_ns: int  # cold start
-    life_ns: int  # from ready to lost
-    lost_at: int = FAR_NS
 
 
 class SimulatedFleet:
@@ -58,6 +41,7 @@ class SimulatedFleet:
         started: Replicas asked for so far, replacements of lost ones included.
         lost: Replicas lost so far.
         cluster: The nodes that replicas wait for and run on; None where nodes are not simulated.
+        vertical: What changes their requests; None where they stay as the profile has them.
     """
 
     def __init__(
@@ -71,6 +55,7 @@ class SimulatedFleet:
         monitoring: Monitoring | None = None,
         initial_replicas: int = 1,
         cluster: Cluster | None = None,
+        vertical: VerticalAutoscaler | None = None,
     ) -> None:
         self.profile = profile
         self.engine = engine
@@ -81,15 +66,12 @@ class SimulatedFleet:
         self._stream = stream
         self._starts, self._losses = (np.random.default_rng(child) for child in seed.spawn(2))
         self.cluster = None if cluster is None else SimulatedCluster(cluster, profile, seed.spawn(1)[0])
+        self.vertical = None if vertical is None else SimulatedVertical(vertical, profile)
         self._readings = Readings(monitoring or Monitoring(), control_interval_s=control_interval_s)
         self._now = 0
         self._tick = -1
-        self._numbers = count()
-        self._free: list[int] = []
-        self._indices = count()
-        self._by_index: dict[int, _Replica] = {}
-        self._by_life: list[dict[int, _Replica]] = [{} for _ in _Life]  # by life, then number
-        self._changes: list[tuple[int, int, int, _Replica]] = []  # heap of (time, kind, number, replica)
+        self._replicas = Replicas()
+        self._changes: list[tuple[int, int, int, Replica]] = []  # heap of (time, kind, number, replica)
         self._to_replace = 0
         self._order(initial_replicas, ready_now=True)
         if self.cluster is not None:
@@ -101,24 +83,29 @@ class SimulatedFleet:
     @property
     def requested(self) -> int:
         """The size the fleet was last asked for."""
-        lives = self._by_life
-        return len(lives[_Life.READY]) + len(lives[_Life.STARTING]) + len(lives[_Life.PROVISIONING])
+        lives = self._replicas.by_life
+        return len(lives[Life.READY]) + len(lives[Life.STARTING]) + len(lives[Life.PROVISIONING])
 
     @property
     def ready(self) -> int:
-        return len(self._by_life[_Life.READY])
+        return len(self._replicas.by_life[Life.READY])
 
     @property
     def starting(self) -> int:
-        return len(self._by_life[_Life.STARTING])
+        return len(self._replicas.by_life[Life.STARTING])
 
     @property
     def provisioning(self) -> int:
-        return len(self._by_life[_Life.PROVISIONING])
+        return len(self._replicas.by_life[Life.PROVISIONING])
 
     @property
     def draining(self) -> int:
-        return len(self._by_life[_Life.DRAINING])
+        return len(self._replicas.by_life[Life.DRAINING])
+
+    @property
+    def requests(self) -> list[Amounts]:
+        """What each replica that is not draining asks of its node, where that changes."""
+        return [each.requests for each in self._replicas.oldest_first() if each.life is not Life.DRAINING]
 
     def observe(self, now_s: float) -> Observation:
         """Let time pass until `now_s`, one control tick after the last call, and say what is then known.
@@ -139,6 +126,8 @@ class SimulatedFleet:
 
     def finish(self) -> None:
         """No more arrivals and no more decisions: let everything that is still in the system come out."""
+        if self.vertical is not None:
+            self.vertical.stop()
         if self.cluster is not None:
             until = self._now + FINISH_NS
             while self.cluster.waiting and self.engine.totals[Total.QUEUED] and self.cluster.next_visit <= until:
@@ -163,7 +152,7 @@ class SimulatedFleet:
         seconds = (last.time_ns - first.time_ns) / 1e9
         busy = (last.busy_ns - first.busy_ns) / 1e9
         left = last.left - first.left
-        utilization = self._utilization(busy, (last.serving_ns - first.serving_ns) / 1e9)
+        measured = self._utilization(busy, (last.serving_ns - first.serving_ns) / 1e9)
         return Observation(
             time_s=now_s,
             ready_replicas=self.ready,
@@ -176,8 +165,8 @@ class SimulatedFleet:
             ongoing_requests=busy / seconds,
             queued_requests=float(last.queued),
             slo_attainment=(last.met - first.met) / left if left else math.nan,
-            **utilization,
-            missing=_missing(tuple(utilization)),
+            **measured,
+            missing=missing_utilization(tuple(measured)),
         )
 
     def _utilization(self, busy_s: float, serving_s: float) -> dict[str, float]:
@@ -185,10 +174,12 @@ class SimulatedFleet:
             if self.requested:
                 return {}  # replicas exist, but none has served yet: there is nothing to measure
             return dict.fromkeys((f"{resource}_utilization" for resource in self.profile.resources), 0.0)
-        busy_share = busy_s / (serving_s * self.profile.slots)
-        return {
-            f"{resource}_utilization": use.utilization(busy_share) for resource, use in self.profile.resources.items()
-        }
+        measured = utilization(self.profile, busy_s / (serving_s * self.profile.slots))
+        if self.vertical is not None:
+            ready = [replica.requests for replica in self._replicas.by_life[Life.READY].values()]
+            for name in measured:
+                measured[name] *= self.vertical.request_share(name.removesuffix("_utilization"), ready)
+        return measured
 
     # -- what is asked ----------------------------------------------------------------------------
 
@@ -210,14 +201,15 @@ class SimulatedFleet:
         lives = [math.inf] * replicas
         if self.profile.mean_time_to_failure_s is not None:
             lives = self._losses.exponential(self.profile.mean_time_to_failure_s, replicas).tolist()
+        requests = NOTHING if self.vertical is None else self.vertical.admitted
         for wait_s, start_s, life_s in zip(waits, starts, lives, strict=True):
             # At least one nanosecond of life: readiness comes before loss.
             life_ns = FAR_NS if math.isinf(life_s) else max(to_ns(life_s), 1)
-            replica = self._new(to_ns(start_s), life_ns)
+            replica = self._replicas.new(to_ns(start_s), life_ns, requests)
             if self.cluster is None:
                 self._begin_after(to_ns(wait_s), replica)
             else:
-                self.cluster.create(replica.number, self._now)
+                self.cluster.create(replica.number, self._now, replica.requests)
         if self.cluster is not None:
             self._settle(self.cluster)
 
@@ -228,23 +220,17 @@ class SimulatedFleet:
         waits: list[float] = self.profile.provisioning.sample(self._starts, replicas).tolist()
         return waits
 
-    def _new(self, start_ns: int, life_ns: int) -> _Replica:
-        index = heapq.heappop(self._free) if self._free else next(self._indices)
-        replica = _Replica(index, next(self._numbers), _Life.PROVISIONING, start_ns, life_ns)
-        self._by_index[index] = replica
-        self._by_life[_Life.PROVISIONING][replica.number] = replica
-        return replica
-
-    def _begin_after(self, wait_ns: int, replica: _Replica) -> None:
+    def _begin_after(self, wait_ns: int, replica: Replica) -> None:
         starting_at = self._now + wait_ns
         if wait_ns:
             heapq.heappush(self._changes, (starting_at, -1, replica.number, replica))
         else:
-            self._move(replica, _Life.STARTING)
+            self._replicas.move(replica, Life.STARTING)
         self._begin(replica, starting_at)
 
-    def _begin(self, replica: _Replica, image_at: int) -> None:
+    def _begin(self, replica: Replica, image_at: int) -> None:
         """The cold start begins when the image is there; when it ends, and when the replica is lost, is then known."""
+        replica.runs_at = image_at
         ready_at = image_at + replica.start_ns
         replica.lost_at = min(ready_at + replica.life_ns, FAR_NS)
         self.engine.add(replica.index, replica.lost_at)
@@ -257,74 +243,91 @@ class SimulatedFleet:
 
         Then ready ones, those with the fewest requests first, the newest among equals.
         """
-        for life in (_Life.PROVISIONING, _Life.STARTING):
-            for number in sorted(self._by_life[life], reverse=True)[:replicas]:
-                self._end(self._by_life[life][number], self._now)
+        for life in (Life.PROVISIONING, Life.STARTING):
+            for number in sorted(self._replicas.by_life[life], reverse=True)[:replicas]:
+                self._end(self._replicas.by_life[life][number], self._now)
                 replicas -= 1
         if replicas:
-            ready = self._by_life[_Life.READY].values()
+            ready = self._replicas.by_life[Life.READY].values()
             outstanding = {replica: self.engine.outstanding(replica.index) for replica in ready}
             victims = heapq.nsmallest(replicas, ready, key=lambda replica: (outstanding[replica], -replica.number))
             for replica in victims:
                 self._drain(replica, self.profile.drain_timeout_s)
 
-    def _drain(self, replica: _Replica, limit_s: float | None) -> None:
-        self._move(replica, _Life.DRAINING)
+    def _drain(self, replica: Replica, limit_s: float | None) -> None:
+        self._replicas.move(replica, Life.DRAINING)
         if self.cluster is not None:
             self.cluster.terminate(replica.number, self._now)
         self.engine.drain(replica.index, self._now, FAR_NS if limit_s is None else self._now + to_ns(limit_s))
 
-    # -- nodes ------------------------------------------------------------------------------------
+    # -- nodes and requests -----------------------------------------------------------------------
 
     def _settle(self, cluster: SimulatedCluster, *, ready_now: bool = False) -> None:
         """Replicas that wait go to nodes with room, and start there."""
         for number, image_at in cluster.schedule(self._now):
-            replica = self._by_life[_Life.PROVISIONING][number]
+            replica = self._replicas.by_life[Life.PROVISIONING][number]
             if ready_now:
                 replica.start_ns = 0
-            self._move(replica, _Life.STARTING)
+            self._replicas.move(replica, Life.STARTING)
             self._begin(replica, image_at)
 
-    def _evict(self, cluster: SimulatedCluster, numbers: Iterable[int]) -> None:
-        """Replicas whose node goes leave it, and others are ordered in their place."""
+    def _visit_nodes(self, cluster: SimulatedCluster) -> None:
         limit_s = cluster.cluster.max_graceful_termination_s
         if self.profile.drain_timeout_s is not None:
             limit_s = min(limit_s, self.profile.drain_timeout_s)
-        starting, evicted = self._by_life[_Life.STARTING], list(numbers)
+        self._evict(cluster.visit(self._now), limit_s)
+        self._settle(cluster)
+
+    def _visit_requests(self, vertical: SimulatedVertical) -> None:
+        busy_ns = int(self.engine.totals[Total.BUSY_NS])
+        replicas = self._replicas.oldest_first()
+        evicted = vertical.visit(self._now, replicas, busy_ns=busy_ns, serving_ns=self.serving_ns)
+        self._evict(evicted, self.profile.drain_timeout_s)
+
+    def _evict(self, numbers: Iterable[int], limit_s: float | None) -> None:
+        """Replicas that have to leave go, and others are ordered in their place at once."""
+        lives = self._replicas.by_life
+        evicted = list(numbers)
         for number in evicted:
-            if number in starting:
-                self._end(starting[number], self._now)
+            idle = lives[Life.PROVISIONING].get(number) or lives[Life.STARTING].get(number)
+            if idle is None:
+                self._drain(lives[Life.READY][number], limit_s)
             else:
-                self._drain(self._by_life[_Life.READY][number], limit_s)
+                self._end(idle, self._now)
         self._order(len(evicted))
 
     # -- what happens -----------------------------------------------------------------------------
 
     def _advance(self, until: int) -> None:
-        """Everything up to `until`, with a visit to the nodes whenever something is due there."""
-        if self.cluster is None:
-            self._let_pass(until)
-            return
-        while (due := self.cluster.next_visit) <= until:
+        """Everything up to `until`, with a visit to the nodes and to the VPA whenever something is due there."""
+        while (due := self._next_visit()) <= until:
             self._let_pass(due)
-            self._evict(self.cluster, self.cluster.visit(due))
-            self._settle(self.cluster)
+            if self.cluster is not None and self.cluster.next_visit <= due:
+                self._visit_nodes(self.cluster)
+            if self.vertical is not None and self.vertical.next_visit <= due:
+                self._visit_requests(self.vertical)
         if self._now < until:
             self._let_pass(until)
+        if self.cluster is not None:
             self._settle(self.cluster)
+
+    def _next_visit(self) -> int:
+        nodes = FAR_NS if self.cluster is None else self.cluster.next_visit
+        return nodes if self.vertical is None else min(nodes, self.vertical.next_visit)
 
     def _let_pass(self, until: int) -> None:
         """Time up to `until`: changes that were known beforehand, requests, drained replicas."""
         passed = until - self._now
-        self.billed_ns += passed * (self.starting + self.ready + self.draining)
-        self.serving_ns += passed * (self.ready + self.draining)
+        serving = self.ready + self.draining
+        self.billed_ns += passed * (serving + self.starting)
+        self.serving_ns += passed * serving
         events: list[Event] = []
-        lost_draining: list[_Replica] = []
+        lost_draining: list[Replica] = []
         while self._changes and self._changes[0][0] <= until:
             time, kind, _, replica = heapq.heappop(self._changes)
-            if replica.life is _Life.GONE:
+            if replica.life is Life.GONE:
                 continue
-            if kind == EventKind.LOST and replica.life is _Life.DRAINING:
+            if kind == EventKind.LOST and replica.life is Life.DRAINING:
                 lost_draining.append(replica)
             else:
                 self._change(replica, kind, until - time)
@@ -333,14 +336,14 @@ class SimulatedFleet:
         for gone in self.engine.advance(until, self._stream.until(until), events, max(self._tick, 0)):
             self._leave_drained(gone, until)
         for replica in lost_draining:
-            if replica.life is _Life.DRAINING:
+            if replica.life is Life.DRAINING:
                 self._leave_drained(Gone(replica.lost_at, replica.index), until)
         self._now = until
 
-    def _change(self, replica: _Replica, kind: int, remaining: int) -> None:
+    def _change(self, replica: Replica, kind: int, remaining: int) -> None:
         """`remaining` is the time from the change to the end of the interval that is being accounted for."""
         if kind == EventKind.READY:
-            self._move(replica, _Life.READY)
+            self._replicas.move(replica, Life.READY)
             self.serving_ns += remaining
         elif kind == EventKind.LOST:
             self._end(replica, replica.lost_at)
@@ -349,34 +352,15 @@ class SimulatedFleet:
             self.billed_ns -= remaining
             self.serving_ns -= remaining
         else:
-            self._move(replica, _Life.STARTING)
+            self._replicas.move(replica, Life.STARTING)
             self.billed_ns += remaining
 
     def _leave_drained(self, gone: Gone, until: int) -> None:
-        self._end(self._by_index[gone.replica], gone.time_ns)
+        self._end(self._replicas.at(gone.replica), gone.time_ns)
         self.billed_ns -= until - gone.time_ns
         self.serving_ns -= until - gone.time_ns
 
-    def _move(self, replica: _Replica, life: _Life) -> None:
-        del self._by_life[replica.life][replica.number]
-        replica.life = life
-        self._by_life[life][replica.number] = replica
-
-    def _end(self, replica: _Replica, at: int) -> None:
-        del self._by_life[replica.life][replica.number]
-        replica.life = _Life.GONE
-        del self._by_index[replica.index]
-        heapq.heappush(self._free, replica.index)
+    def _end(self, replica: Replica, at: int) -> None:
+        self._replicas.end(replica)
         if self.cluster is not None:
             self.cluster.remove(replica.number, at)
-
-
-_ALL_UTILIZATION = frozenset(f"{resource}_utilization" for resource in RESOURCES)
-_missing_by_measured: dict[tuple[str, ...], frozenset[str]] = {}
-
-
-def _missing(measured: tuple[str, ...]) -> frozenset[str]:
-    """The utilizations that nobody measures; one set for each combination, not one a tick."""
-    if measured not in _missing_by_measured:
-        _missing_by_measured[measured] = _ALL_UTILIZATION.difference(measured)
-    return _missing_by_measured[measured]

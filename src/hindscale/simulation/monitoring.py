@@ -1,4 +1,4 @@
-"""The metrics pipeline: readings of the fleet's counters, and how old they are when a policy sees them."""
+"""The metrics pipeline: readings of the fleet's counters, how old they are when seen, and what follows from them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from hindscale.core.checks import require_nonnegative, require_positive
 from hindscale.core.errors import MetricsUnavailable
+from hindscale.core.service import RESOURCES, ServiceProfile
 from hindscale.core.units import format_duration
 from hindscale.simulation.contract import to_ns
 
-__all__ = ["Monitoring", "Reading", "Readings"]
+__all__ = ["Monitoring", "Reading", "Readings", "missing_utilization", "utilization"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,3 +93,19 @@ class Readings:
         raise MetricsUnavailable(
             f"no measurement has come through yet: readings are visible after {format_duration(self._lag_ns / 1e9)}"
         )
+
+
+def utilization(profile: ServiceProfile, busy_share: float) -> dict[str, float]:
+    """What an observation says of each resource that is measured, when this share of the slots is busy."""
+    return {f"{resource}_utilization": use.utilization(busy_share) for resource, use in profile.resources.items()}
+
+
+_ALL_UTILIZATION = frozenset(f"{resource}_utilization" for resource in RESOURCES)
+_missing_by_measured: dict[tuple[str, ...], frozenset[str]] = {}
+
+
+def missing_utilization(measured: tuple[str, ...]) -> frozenset[str]:
+    """The utilizations that nobody measures; one set for each combination, not one a tick."""
+    if measured not in _missing_by_measured:
+        _missing_by_measured[measured] = _ALL_UTILIZATION.difference(measured)
+    return _missing_by_measured[measured]

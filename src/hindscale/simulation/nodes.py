@@ -17,6 +17,7 @@ import numpy as np
 
 from hindscale.autoscalers.cluster_autoscaler.scheduling import fits
 from hindscale.autoscalers.cluster_autoscaler.values import Node, NodeInfo, Pod, Resources, Taint
+from hindscale.autoscalers.vpa.amounts import NOTHING, Amounts
 from hindscale.core.service import ServiceProfile
 from hindscale.simulation.cluster import Cluster, Placement, empty_node, replica_pod, require_schedulable
 from hindscale.simulation.contract import to_ns
@@ -119,9 +120,20 @@ class SimulatedCluster:
 
     # -- replicas ---------------------------------------------------------------------------------
 
-    def create(self, pod: int, now: int) -> None:
-        """A replica is asked for; it waits until `schedule` finds it a node."""
-        self._waiting[pod] = replace(self._pod, name=f"replica-{pod}", created_s=now / 1e9)
+    def create(self, pod: int, now: int, requests: Amounts = NOTHING) -> None:
+        """A replica is asked for; it waits until `schedule` finds it a node.
+
+        Args:
+            pod: Its number.
+            now: Now.
+            requests: Its CPU and memory; None for what the profile says.
+        """
+        asked = self._pod.requests
+        if requests.cpu_millicores is not None:
+            asked = replace(asked, cpu_millicores=requests.cpu_millicores)
+        if requests.memory_bytes is not None:
+            asked = replace(asked, memory_bytes=requests.memory_bytes)
+        self._waiting[pod] = replace(self._pod, name=f"replica-{pod}", requests=asked, created_s=now / 1e9)
 
     def terminate(self, pod: int, now: int) -> None:
         """A replica begins to drain; it keeps its place until it has gone."""

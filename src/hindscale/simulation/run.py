@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hindscale.core.checks import require_count, require_nonnegative
-from hindscale.core.control import Guardrail, Policy, Tick, run_loop
+from hindscale.core.control import Guardrail, Policy, run_loop
 from hindscale.core.errors import ParameterError, TraceError
 from hindscale.core.service import ServiceProfile, ServiceSpec
-from hindscale.scoring.record import RunRecord, TickLog
+from hindscale.scoring.record import RunRecord
 from hindscale.simulation.cluster import Cluster, require_schedulable
-from hindscale.simulation.contract import Engine, EngineConfig, Total, to_ns
+from hindscale.simulation.contract import Engine, EngineConfig, Total
 from hindscale.simulation.fleet import SimulatedFleet
 from hindscale.simulation.monitoring import Monitoring
-from hindscale.simulation.nodes import SimulatedCluster
+from hindscale.simulation.notes import TickNotes
+from hindscale.simulation.vertical import VerticalAutoscaler, require_resizable
 from hindscale.simulation.workload import RequestStream, request_batches
 from hindscale.sizing import capacity_rps, replicas_for_rate
 from hindscale.traces.arrivals import ArrivalProcess
@@ -46,6 +46,7 @@ class SimulationSettings:
         engine: "fast", or "readable" to check a surprising result.
         cluster: The nodes that replicas run on; None to simulate none: a replica then waits for the profile's
             `provisioning` and costs its own price.
+        vertical: What changes the replicas' requests as they use more or less; None for requests that stay.
     """
 
     monitoring: Monitoring = field(default_factory=Monitoring)
@@ -54,6 +55,7 @@ class SimulationSettings:
     warm_up_s: float = 0.0
     engine: EngineName = "fast"
     cluster: Cluster | None = None
+    vertical: VerticalAutoscaler | None = None
 
     def __post_init__(self) -> None:
         if self.initial_replicas is not None:
@@ -66,10 +68,13 @@ class SimulationSettings:
         """See that the service fits into the simulation.
 
         Raises:
-            ParameterError: If nodes are simulated and none has room for a replica.
+            ParameterError: If nodes are simulated and none has room for a replica, or if requests should follow
+                what is used and the profile does not say how much that is.
         """
         if self.cluster is not None:
             require_schedulable(self.cluster, profile)
+        if self.vertical is not None:
+            require_resizable(self.vertical, profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def simulate(
 
     Raises:
         TraceError: If the trace is not traffic.
-        ParameterError: If the warm-up leaves nothing to score, or no node has room for a replica.
+        ParameterError: If the warm-up leaves nothing to score, or the service does not fit into the simulation.
     """
     settings = settings or SimulationSettings()
     settings.check(spec.profile)
@@ -125,12 +130,13 @@ def simulate(
         monitoring=settings.monitoring,
         initial_replicas=initial_replicas(trace, spec, settings),
         cluster=settings.cluster,
+        vertical=settings.vertical,
     )
     # A pipeline that is slow by design does not make its measurements stale; several lost readings do.
     max_age_s = settings.monitoring.lag_s + STALE_INTERVALS * max(
         spec.control_interval_s, settings.monitoring.scrape_interval_s or 0.0
     )
-    notes = _TickNotes(fleet)
+    notes = TickNotes(fleet)
     for tick in run_loop(policy, guardrails, fleet, fleet, clock, max_age_s=max_age_s):
         notes.add(tick)
     started, lost = fleet.started, fleet.lost
@@ -178,109 +184,3 @@ def _engine(name: EngineName, config: EngineConfig) -> Engine:
     from hindscale.simulation.fast import FastEngine  # compiles, so only when it is used
 
     return FastEngine(config)
-
-
-class _TickNotes:
-    """Collects one row a tick: what the policy said, and what was true of the fleet."""
-
-    def __init__(self, fleet: SimulatedFleet) -> None:
-        self._fleet = fleet
-        self._rows: list[tuple[Any, ...]] = []
-        self._totals: list[list[int]] = []
-        self._nodes = None if fleet.cluster is None else _NodeNotes(fleet.cluster)
-
-    def add(self, tick: Tick) -> None:
-        fleet, seen, target = self._fleet, tick.observation, tick.target
-        self._totals.append(fleet.engine.totals.tolist())
-        if self._nodes is not None:
-            self._nodes.add(to_ns(tick.time_s))
-        if seen is None or target is None:
-            counts = (fleet.ready, fleet.starting, fleet.provisioning, fleet.draining)
-            said = (math.nan, -1, fleet.requested, True, "", tick.held_because)
-        else:
-            counts = (
-                seen.ready_replicas,
-                seen.starting_replicas,
-                seen.provisioning_replicas,
-                seen.draining_replicas,
-            )
-            decision = target.decision
-            said = (
-                seen.arrival_rate_rps,
-                decision.desired_replicas,
-                target.replicas,
-                target.held,
-                ",".join(target.limited_by),
-                decision.reason,
-            )
-        self._rows.append((tick.time_s, fleet.billed_ns, fleet.serving_ns, *counts, *said))
-
-    def log(self, engine: Engine) -> TickLog:
-        (
-            time_s,
-            billed,
-            serving,
-            ready,
-            starting,
-            provisioning,
-            draining,
-            rate,
-            desired,
-            target,
-            held,
-            limited,
-            reason,
-        ) = zip(*self._rows, strict=True)
-        totals = np.array(self._totals, np.int64)
-        per_tick = np.diff(totals, axis=0, prepend=0)
-        slots = self._fleet.profile.slots
-        return TickLog(
-            time_s=np.array(time_s),
-            arrived=per_tick[:, Total.ARRIVED],
-            met=engine.met_by_tick,
-            served=per_tick[:, Total.SERVED],
-            dropped=per_tick[:, Total.DROPPED],
-            timed_out=per_tick[:, Total.TIMED_OUT],
-            failed=per_tick[:, Total.FAILED],
-            cut=per_tick[:, Total.CUT],
-            replica_s=_per_tick(billed) / 1e9,
-            busy_slot_s=per_tick[:, Total.BUSY_NS] / 1e9,
-            serving_slot_s=_per_tick(serving) / 1e9 * slots,
-            ready=np.array(ready, np.int64),
-            starting=np.array(starting, np.int64),
-            provisioning=np.array(provisioning, np.int64),
-            draining=np.array(draining, np.int64),
-            queued=totals[:, Total.QUEUED],
-            observed_rate_rps=np.array(rate, np.float64),
-            desired=np.array(desired, np.int64),
-            target=np.array(target, np.int64),
-            held=np.array(held, np.bool_),
-            limited_by=limited,
-            reason=reason,
-            **({} if self._nodes is None else self._nodes.columns()),
-        )
-
-
-class _NodeNotes:
-    """Collects, at each tick, the machines that run and what was paid for them."""
-
-    def __init__(self, cluster: SimulatedCluster) -> None:
-        self._cluster = cluster
-        self._running: list[int] = []
-        self._paid_ns: list[tuple[int, ...]] = []
-
-    def add(self, now: int) -> None:
-        self._running.append(self._cluster.running(now))
-        self._paid_ns.append(self._cluster.paid_ns(now))
-
-    def columns(self) -> dict[str, NDArray[Any]]:
-        prices = [pool.price_per_hour for pool in self._cluster.cluster.pools]
-        by_pool = zip(prices, zip(*self._paid_ns, strict=True), strict=True)
-        cost = sum(_per_tick(paid_ns) / 3600e9 * price for price, paid_ns in by_pool)
-        return {"nodes": np.array(self._running, np.int64), "node_cost": np.asarray(cost)}
-
-
-def _per_tick(cumulative: Sequence[int]) -> NDArray[np.int64]:
-    """What each tick added. In whole numbers: a month of a fleet in nanoseconds is more than a double holds."""
-    counts: NDArray[np.int64] = np.array(cumulative, np.int64)
-    return np.diff(counts, prepend=np.int64(0))

@@ -8,6 +8,7 @@ no part.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from hindscale.autoscalers.vpa.amounts import MAX_AMOUNT, MIB, scaled
@@ -15,6 +16,7 @@ from hindscale.autoscalers.vpa.buckets import CPU_BUCKETS, MEMORY_BUCKETS
 from hindscale.autoscalers.vpa.histogram import (
     Histogram,
     add_sample,
+    add_samples,
     empty_histogram,
     merge_histograms,
     subtract_sample,
@@ -29,6 +31,7 @@ __all__ = [
     "ContainerState",
     "Sampled",
     "add_cpu_sample",
+    "add_cpu_samples",
     "add_memory_sample",
     "is_expired",
     "merge_aggregates",
@@ -131,16 +134,33 @@ def add_cpu_sample(
     """
     if usage_millicores < 0 or time_s <= container.last_cpu_sample_s:
         return Sampled(container=container, aggregate=aggregate, accepted=False)
-    first_s = time_s if aggregate.first_sample_s is None else min(aggregate.first_sample_s, time_s)
-    last_s = time_s if aggregate.last_sample_s is None else max(aggregate.last_sample_s, time_s)
-    aggregate = replace(
-        aggregate,
-        cpu=add_sample(aggregate.cpu, usage_millicores / 1000.0, weight, time_s),
-        first_sample_s=first_s,
-        last_sample_s=last_s,
-        cpu_samples=aggregate.cpu_samples + 1,
-    )
+    aggregate = _add_cpu(aggregate, (usage_millicores,), time_s, weight)
     return Sampled(container=replace(container, last_cpu_sample_s=time_s), aggregate=aggregate, accepted=True)
+
+
+def add_cpu_samples(
+    containers: Sequence[ContainerState],
+    aggregate: AggregateState,
+    *,
+    usage_millicores: Sequence[int],
+    time_s: float,
+    weight: float = CPU_SAMPLE_WEIGHT,
+) -> tuple[tuple[ContainerState, ...], AggregateState]:
+    """The states after a CPU sample of each container at one time: the same as one by one, in one pass.
+
+    Args:
+        containers: The containers' states.
+        aggregate: The state of all containers of their name.
+        usage_millicores: Of each; as in `add_cpu_sample`.
+        time_s: Of all; as in `add_cpu_sample`.
+        weight: Of each sample.
+    """
+    after, taken = [], []
+    for container, usage in zip(containers, usage_millicores, strict=True):
+        is_taken = usage >= 0 and time_s > container.last_cpu_sample_s
+        after.append(replace(container, last_cpu_sample_s=time_s) if is_taken else container)
+        taken += [usage] if is_taken else []
+    return tuple(after), _add_cpu(aggregate, taken, time_s, weight) if taken else aggregate
 
 
 def add_memory_sample(
@@ -228,6 +248,22 @@ def is_expired(aggregate: AggregateState, now_s: float, *, config: AggregationCo
     window_s = config.memory_aggregation_interval_s * config.memory_aggregation_interval_count
     last_s = aggregate.last_sample_s if aggregate.cpu_samples else None
     return now_s - (aggregate.created_s if last_s is None else last_s) >= window_s
+
+
+def _add_cpu(
+    aggregate: AggregateState, usage_millicores: Sequence[int], time_s: float, weight: float
+) -> AggregateState:
+    first_s = time_s if aggregate.first_sample_s is None else min(aggregate.first_sample_s, time_s)
+    last_s = time_s if aggregate.last_sample_s is None else max(aggregate.last_sample_s, time_s)
+    count = len(usage_millicores)
+    cores = [usage / 1000.0 for usage in usage_millicores]
+    return replace(
+        aggregate,
+        cpu=add_samples(aggregate.cpu, cores, (weight,) * count, (time_s,) * count),
+        first_sample_s=first_s,
+        last_sample_s=last_s,
+        cpu_samples=aggregate.cpu_samples + count,
+    )
 
 
 def _add_memory(

@@ -136,9 +136,12 @@ def _table_row(row: Row, best_cost: float) -> str:
 
 def _footer(result: BacktestResult) -> str:
     service, cluster = result.backtest.service, result.backtest.settings.cluster
+    vertical = result.backtest.settings.vertical
     price = f"{service.price_per_replica_hour:g} an hour"
     if cluster is not None:
         price = f"requests {service.resource_request}; nodes: {'; '.join(map(str, cluster.pools))}"
+    if vertical is not None:
+        price += f"; vertical autoscaler: {vertical}"
     done = f"{result.finished_runs} of {len(result.backtest.runs)} runs"
     facts = (
         (
