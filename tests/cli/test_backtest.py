@@ -175,6 +175,8 @@ def test_the_readable_engine_gives_the_same_answer(rates: str, capsys: pytest.Ca
         (("chatbot", "--policy", "predictive:alpha=70"), r"alpha must be in (0, 1], was 70.0; did you mean 0.7?"),
         (("chatbot", "--policy", "predictive:alpa=1"), "did you mean 'alpha'"),
         (("chatbot", "--policy", "predictive:alpha"), "expected key=value, was 'alpha'"),
+        (("chatbot", "--policy", "optimum:alpha=1"), "optimum has no parameters, was given alpha"),
+        (("chatbot", "--policy", "hpa:manifest=nosuch.yaml"), "nosuch.yaml cannot be read: No such file"),
         (("chatbot", "--set", "alpha"), "--set must be key=value"),
         (("chatbot", "--set", "alpa=1"), "did you mean 'alpha'"),
         (("chatbot", "--guardrail", "cooldwn"), "did you mean 'cooldown'"),

@@ -190,7 +190,8 @@ class BacktestConfig(BaseModel):
 
 
 def _parameters(catalog: Catalog, text: str) -> Sequence[Any]:
-    return () if text == OPTIMUM else parameters_of(catalog.find(parse_entry(text)[0]))
+    name, _ = parse_entry(text)
+    return () if name == OPTIMUM else parameters_of(catalog.find(name))
 
 
 def build_guardrail(text: str) -> Guardrail[Any]:
