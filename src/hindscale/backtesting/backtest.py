@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from hindscale.backtesting.series import RunSeries, run_series
+from hindscale.backtesting.sweep import expanded
 from hindscale.core.catalog import parse_entry
 from hindscale.core.checks import require_at_least, require_count
 from hindscale.core.control import Guardrail, Policy
@@ -45,6 +46,11 @@ class PolicyEntry:
     label: str
     text: str = ""
     policy: Policy[Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The policy's name without its parameters."""
+        return _name(self.policy) if self.policy is not None else parse_entry(self.text)[0]
 
     @property
     def is_optimum(self) -> bool:
@@ -225,10 +231,11 @@ class Backtest:
 
 
 def policy_entries(policies: tuple[str | Policy[Any], ...]) -> tuple[PolicyEntry, ...]:
-    """Entries with labels of their own, from texts and finished policies.
+    """Entries with labels of their own, from texts and finished policies; a sweep becomes an entry a setting.
 
     The label is the policy's name; where a name appears twice, with the parameters that were given.
     """
+    policies = tuple(one for policy in policies for one in (expanded(policy) if isinstance(policy, str) else (policy,)))
     names = [parse_entry(policy)[0] if isinstance(policy, str) else _name(policy) for policy in policies]
     return tuple(
         PolicyEntry(

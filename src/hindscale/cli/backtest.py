@@ -36,7 +36,9 @@ ENTRY = "NAME[:KEY=VALUE,...]"
 
 def backtest(
     traces: Annotated[Texts, typer.Argument(metavar="TRACE...", help="Trace files, or names of applications.")] = None,
-    policy: Annotated[Texts, option(text="A policy to compare; repeat for several.", metavar=ENTRY)] = None,
+    policy: Annotated[
+        Texts, option(text="A policy to compare; repeat for several. A value A..B/N stands for N.", metavar=ENTRY)
+    ] = None,
     set_: Annotated[
         Texts,
         option(
