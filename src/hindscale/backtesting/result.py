@@ -70,10 +70,13 @@ class TraceResult:
 
     @property
     def front(self) -> tuple[Row, ...]:
-        """Of those that could have been chosen beforehand, the ones that none beats in both cost and attainment."""
-        rows = [row for row in self.rows if not row.hindsight]
-        costs, attained = ([row.mean(figure) for row in rows] for figure in ("cost", "slo_attainment"))
-        return pareto_front(rows, costs, attained)
+        """Of those that could have been chosen beforehand, the ones that none beats in both cost and attainment.
+
+        Where any keep the SLO, of those; attainments that print alike count as equal.
+        """
+        rows = self.choices or tuple(row for row in self.rows if not row.hindsight)
+        attained = [round(row.mean("slo_attainment"), 4) for row in rows]
+        return pareto_front(rows, [row.mean("cost") for row in rows], attained)
 
     @property
     def best(self) -> Row | None:
@@ -98,7 +101,8 @@ class TraceResult:
 
     def _somebody(self, best: Row) -> list[str]:
         if len(self.choices) == 1:
-            parts = [f"only {best.policy} meets the SLO, for {self._cost(best)}"]
+            alone = "" if not any(row.hindsight and row.meets_slo for row in self.rows) else " without hindsight"
+            parts = [f"only {best.policy} meets the SLO{alone}, for {self._cost(best)}"]
         else:
             parts = [f"{best.policy} is the cheapest that meets the SLO, for {self._cost(best)}"]
             parts.append(f"next is {self.choices[1].policy} at {self._ratio(self.choices[1])}")
@@ -121,7 +125,7 @@ class TraceResult:
     def _against_foresight(self, row: Row) -> str:
         """What perfect foresight came to, how far the best is from it, and what nobody can go below."""
         assert row.least_cost is not None
-        bound = f"nobody can for less than {_money(row.least_cost)}"
+        bound = f"nobody can do it for less than {_money(row.least_cost)}"
         if self.best is None or not row.meets_slo or not row.mean("cost"):
             done = "did it" if row.meets_slo else "failed, too,"
             return f"perfect foresight {done} for {self._cost(row)}, and {bound}"

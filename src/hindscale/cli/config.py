@@ -260,6 +260,9 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ParameterError(f"{path}: expected {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: expected a table of settings, was {type(values).__name__}")
+    for table in ("config", "traces") if "config" in values else ():
+        if not isinstance(values.get(table, {}), dict):
+            raise ParameterError(f"{path}: expected a table under {table}, was {type(values[table]).__name__}")
     return values
 
 

@@ -203,6 +203,7 @@ def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int)
     return {
         "label": row.label,
         "name": row.name,
+        "hindsight": row.hindsight,
         "cost": row.mean("cost"),
         "attainment": row.mean("slo_attainment"),
         "runs": [[each.cost, each.slo_attainment] for each in row.scores],

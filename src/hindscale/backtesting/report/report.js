@@ -31,7 +31,9 @@
 
   function section(element, trace) {
     const plot = (name) => element.querySelector("." + name + " .plot");
-    let chosen = Math.max(0, trace.policies.findIndex((policy) => policy.series));
+    // What could be run comes first, not a yardstick.
+    const shown = trace.policies.map((_, i) => i).filter((i) => trace.policies[i].series);
+    let chosen = shown.find((i) => !trace.policies[i].hindsight) ?? shown[0] ?? 0;
     let charts = [];
     const buttons = trace.policies.map((policy, i) => {
       const button = document.createElement("button");
@@ -267,7 +269,7 @@
     if (trace.least_cost !== null) {
       const least = x(trace.least_cost);
       svg.append(node("line", { x1: least, x2: least, y1: pad.top, y2: height - pad.bottom, stroke: "var(--faint)", "stroke-dasharray": "2 4", class: "least" }));
-      svg.append(text(least + 5, pad.top + 10, "nobody can for less", "start"));
+      svg.append(text(least + 5, pad.top + 10, "nobody can do it for less", "start"));
     }
     // Settings of one policy are joined in order of cost, and so are those that nothing beats.
     const byCost = [...trace.policies].sort((a, b) => a.cost - b.cost);
