@@ -13,7 +13,19 @@ from pathlib import Path
 
 from _measuring import Figure, machine
 
-NAMES = ("engines", "limits", "memory", "cores", "startup", "week", "ticks", "arrivals", "reading")
+NAMES = (
+    "engines",
+    "limits",
+    "memory",
+    "cores",
+    "startup",
+    "week",
+    "ticks",
+    "decisions",
+    "optimum",
+    "arrivals",
+    "reading",
+)
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"

@@ -25,3 +25,21 @@ class Hasty:
 
     def decide(self, observation: Observation, state: int) -> tuple[Decision, int]:
         return Decision(desired_replicas=1 + state % 2, reason=f"turn {state}"), state + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Many:
+    """Thirty replicas and none in turns, with limits of its own."""
+
+    name: ClassVar[str] = "many"
+    own_limits: ClassVar[bool] = True
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
+    def initial_state(self) -> int:
+        return 0
+
+    def decide(self, observation: Observation, state: int) -> tuple[Decision, int]:
+        return Decision(desired_replicas=30 * (state % 2), reason=f"turn {state}"), state + 1

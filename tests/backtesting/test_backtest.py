@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hasty import Hasty
+from hasty import Hasty, Many
 from hindscale.backtesting import Backtest, PolicyEntry, backtest
 from hindscale.backtesting.backtest import policy_entries
 from hindscale.core import Balancer, ParameterError, ServiceProfile, Slo
@@ -125,6 +125,24 @@ def test_a_policy_may_bring_its_own_pace_and_limits(rising: RateTrace) -> None:
     assert hasty.target[:4].tolist() == [1, 2, 1, 2]
     assert set(hasty.limited_by) == {""}
     assert both.policies[1].interval_s(both.prepared["rising"][1]) == 5.0
+
+
+def test_a_policy_with_limits_of_its_own_is_not_cut_by_bounds_that_nobody_asked_for(rising: RateTrace) -> None:
+    many = Many()
+    free = plan(rising, many, seeds=1)
+    assert free.prepared["rising"][1].max_replicas == 10
+    ticks = free.perform(free.runs[0], with_ticks=True).ticks
+    assert ticks is not None
+    assert set(ticks.target.tolist()) == {0, 30}
+    bound = plan(rising, many, seeds=1, max_replicas=4)
+    ticks = bound.perform(bound.runs[0], with_ticks=True).ticks
+    assert ticks is not None
+    assert set(ticks.target.tolist()) == {0, 4}
+
+
+def test_a_trace_without_requests_is_refused() -> None:
+    with pytest.raises(ParameterError, match="silent: holds no requests"):
+        plan(RateTrace(name="silent", window_s=60.0, requests=np.zeros(5)))
 
 
 def test_outcomes_are_reported_as_they_come(rising: RateTrace) -> None:

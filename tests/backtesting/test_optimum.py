@@ -79,6 +79,20 @@ def test_what_it_achieves_is_a_yardstick_in_the_table_and_the_verdict(rising: Ra
     assert "optimum (hindsight)" in result.table()
 
 
+def test_foresight_may_go_to_zero_where_the_fleet_may() -> None:
+    requests = np.zeros(30)
+    requests[20] = 60
+    trace = RateTrace(name="rare", window_s=60.0, requests=requests)
+    settings = SimulationSettings(initial_replicas=0)
+    least = {}
+    for low in (0, 1):
+        result = backtest(
+            trace, ["optimum"], service=SERVICE, slo="p90 < 4s", seeds=1, jobs=1, min_replicas=low, settings=settings
+        )
+        least[low] = result.traces[0].rows[0].mean("cost")
+    assert least[0] < least[1] / 3
+
+
 def test_slow_requests_make_an_slo_infeasible(rising: RateTrace) -> None:
     plan = Backtest(traces=(rising,), policies=policy_entries(("optimum",)), service=SERVICE, slo=Slo(latency_s=2.0))
     trace, spec = plan.prepared["rising"]

@@ -203,7 +203,24 @@ def test_several_traces_and_settings_for_all_policies(
     assert call(rates, str(other), *QUICK, "--set", "alpha=0.7", "--format", "json") == 0
     values = json.loads(capsys.readouterr().out)
     assert [each["trace"] for each in values["traces"]] == ["rates", "recorded"]
-    assert {row["policy"] for row in values["traces"][0]["policies"]} == {"fixed", "predictive"}
+    assert {row["policy"] for row in values["traces"][0]["policies"]} == {"fixed", "predictive:alpha=0.7"}
+
+
+def test_flags_that_cut_the_trace_or_change_the_service_win_over_a_run(
+    rates: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(rates, *QUICK, "--out", str(tmp_path / "run")) == 0
+    again = ("--config", str(tmp_path / "run" / "run.json"), "--format", "json")
+    assert call(*again, "--for", "3min") == 0
+    assert call(*again, "--service", "driving", "--slo", "p90<150ms") == 0
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("text", ['{"config": {}, "traces": ["a"]}', '{"config": "x"}'])
+def test_a_run_file_of_another_shape_is_one_line(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.json").write_text(text)
+    assert call("--config", str(tmp_path / "run.json")) == 2
+    assert "expected a table under" in capsys.readouterr().err
 
 
 def test_the_readable_engine_gives_the_same_answer(rates: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,6 +241,8 @@ def test_the_readable_engine_gives_the_same_answer(rates: str, capsys: pytest.Ca
         (("chatbot", "--policy", "predictive:alpha=70"), r"alpha must be in (0, 1], was 70.0; did you mean 0.7?"),
         (("chatbot", "--policy", "predictive:alpa=1"), "did you mean 'alpha'"),
         (("chatbot", "--policy", "predictive:alpha"), "expected key=value, was 'alpha'"),
+        (("chatbot", "--policy", "optimum:alpha=1"), "optimum has no parameters, was given alpha"),
+        (("chatbot", "--policy", "hpa:manifest=nosuch.yaml"), "nosuch.yaml cannot be read: No such file"),
         (("chatbot", "--set", "alpha"), "--set must be key=value"),
         (("chatbot", "--set", "alpa=1"), "did you mean 'alpha'"),
         (("chatbot", "--guardrail", "cooldwn"), "did you mean 'cooldown'"),
@@ -348,9 +367,9 @@ def test_debug_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.rstrip().endswith("driving, monitoring, recommendation")
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_leaves_what_was_finished(tmp_path: Path, jobs: str) -> None:
-    """The process group is interrupted, as a terminal does it, after the first runs are done."""
+@pytest.mark.parametrize(("jobs", "how"), [("1", "INT"), ("2", "INT"), ("2", "INT INT"), ("1", "TERM"), ("2", "TERM")])
+def test_an_interruption_leaves_what_was_finished(tmp_path: Path, jobs: str, how: str) -> None:
+    """After the first runs are done, the group gets Ctrl-C, once or twice, or the process is asked to end."""
     out = tmp_path / "run"
     command = [sys.executable, "-m", "hindscale.cli.main", "backtest", "chatbot", "--days", "3", "--seeds", "40",
                "--policy", "fixed", "--jobs", jobs, "--out", str(out)]  # fmt: skip
@@ -365,7 +384,11 @@ def test_ctrl_c_leaves_what_was_finished(tmp_path: Path, jobs: str) -> None:
         if aside.exists() and aside.stat().st_size > 1000:
             break
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
+    for each in how.split():
+        if each == "TERM":
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGINT)
     printed, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Traceback" not in said

@@ -95,3 +95,19 @@ def test_what_goes_wrong_is_one_line(
     assert said.count("\n") == 1, said
     assert message in said
     assert {path.name for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(("window", "total"), [("120s", 3600), ("10min", 3600)])
+def test_windows_keep_every_request(window: str, total: int, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    write_trace(RateTrace(name="in", window_s=60.0, requests=np.full(36, 100.0)), source)
+    assert main(["traces", "convert", str(source), str(target), "--window", window]) == 0
+    assert read_trace(target).total_requests == total
+
+
+def test_a_window_that_is_no_multiple_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.csv"
+    write_trace(RateTrace(name="in", window_s=60.0, requests=np.full(36, 100.0)), source)
+    assert main(["traces", "convert", str(source), str(tmp_path / "out.csv"), "--window", "90s"]) == 2
+    assert "window_s must be a multiple of the trace's window, 1min, was 1.5min" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from hindscale.backtesting.series import RunSeries, run_series
+from hindscale.backtesting.sweep import expanded
 from hindscale.core.catalog import parse_entry
 from hindscale.core.checks import require_at_least, require_count
 from hindscale.core.control import Guardrail, Policy
@@ -28,6 +29,8 @@ __all__ = ["DEFAULT_POLICIES", "OPTIMUM", "Backtest", "Outcome", "PolicyEntry", 
 DEFAULT_POLICIES = ("fixed", "utilization", "normal-model", "target-tracking", "predictive")
 OPTIMUM = "optimum"
 """The policy that stands for perfect foresight; it is found on the recording, so no room below knows it."""
+MOST_REPLICAS = 10_000
+"""What a policy with limits of its own may ask for, where no other bound is given."""
 PEAK_WINDOW_S = 60.0
 """The peak is the highest rate of a minute: that of a single second is mostly chance."""
 
@@ -45,6 +48,11 @@ class PolicyEntry:
     label: str
     text: str = ""
     policy: Policy[Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The policy's name without its parameters."""
+        return _name(self.policy) if self.policy is not None else parse_entry(self.text)[0]
 
     @property
     def is_optimum(self) -> bool:
@@ -114,7 +122,8 @@ class Backtest:
         control_interval_s: Seconds between decisions; a policy with an `interval_s` keeps to that.
         min_replicas: The fleet never goes below.
         max_replicas: The fleet never goes above; None for twice what the trace's peak needs, at least 10.
-        guardrails: Limits between policy and fleet, besides the bounds; a policy with `own_limits` goes without.
+        guardrails: Limits between policy and fleet, besides the bounds; a policy with `own_limits` goes without,
+            and without the bounds that nobody asked for.
         seeds: How many times each policy meets each trace, with other arrivals, service times, cold starts.
         first_seed: The first of them; the others follow.
         settings: How the simulation is done.
@@ -138,6 +147,10 @@ class Backtest:
         _require_different([trace.name for trace in self.traces], "trace")
         _require_different([entry.label for entry in self.policies], "policy")
         # Everything is built once, so that a mistake shows before the first run.
+        if any(entry.is_optimum for entry in self.policies):
+            from hindscale.backtesting.optimum import require_plain
+
+            require_plain(self)
         self.settings.check(self.service)
         for trace in self.traces:
             if isinstance(trace, UtilizationTrace):
@@ -145,6 +158,8 @@ class Backtest:
                     f"{trace.name}: holds utilization, not requests; convert it with"
                     " `hindscale traces convert --full-load-rps N`, N the rate at which utilization is 1"
                 )
+            if not trace.total_requests:
+                raise ParameterError(f"{trace.name}: holds no requests, so no policy has anything to do")
             if self.settings.warm_up_s >= trace.duration_s:
                 raise ParameterError(
                     f"warm_up_s must be shorter than the trace ({trace.name}: {format_duration(trace.duration_s)}),"
@@ -205,9 +220,10 @@ class Backtest:
     ) -> Outcome:
         """What a policy comes to in a run's place: on its trace, with its seed."""
         trace, spec = self.prepared[self.traces[run.trace].name]
-        bounds = Bounds(min_replicas=spec.min_replicas, max_replicas=spec.max_replicas)
-        # What emulates a whole autoscaler has its own limits and its own pace; ours on top would falsify it.
-        guardrails = () if getattr(policy, "own_limits", False) else self.guardrails
+        guardrails, bounds = self.guardrails, Bounds(min_replicas=spec.min_replicas, max_replicas=spec.max_replicas)
+        if getattr(policy, "own_limits", False):
+            # What emulates a whole autoscaler has its own limits and its own pace; ours on top would falsify it.
+            guardrails, bounds = (), Bounds(min_replicas=0, max_replicas=self.max_replicas or MOST_REPLICAS)
         record = simulate(
             trace,
             replace(spec, control_interval_s=interval_s or spec.control_interval_s),
@@ -225,14 +241,15 @@ class Backtest:
 
 
 def policy_entries(policies: tuple[str | Policy[Any], ...]) -> tuple[PolicyEntry, ...]:
-    """Entries with labels of their own, from texts and finished policies.
+    """Entries with labels of their own, from texts and finished policies; a sweep becomes an entry a setting.
 
-    The label is the policy's name; where a name appears twice, with the parameters that were given.
+    The label is the text that was given; of a finished policy its name, or all of it where a name appears twice.
     """
+    policies = tuple(one for policy in policies for one in (expanded(policy) if isinstance(policy, str) else (policy,)))
     names = [parse_entry(policy)[0] if isinstance(policy, str) else _name(policy) for policy in policies]
     return tuple(
         PolicyEntry(
-            label=name if names.count(name) == 1 else _long_label(policy),
+            label=policy if isinstance(policy, str) else name if names.count(name) == 1 else repr(policy),
             text=policy if isinstance(policy, str) else "",
             policy=None if isinstance(policy, str) else policy,
         )
@@ -242,10 +259,6 @@ def policy_entries(policies: tuple[str | Policy[Any], ...]) -> tuple[PolicyEntry
 
 def _name(policy: Policy[Any]) -> str:
     return str(getattr(policy, "name", type(policy).__name__))
-
-
-def _long_label(policy: str | Policy[Any]) -> str:
-    return policy if isinstance(policy, str) else repr(policy)
 
 
 def _require_different(names: list[str], what: str) -> None:

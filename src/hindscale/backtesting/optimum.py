@@ -185,7 +185,7 @@ def _schedule(ready: Floats, spec: ServiceSpec) -> Foresight:
     """Whole replicas, each ordered a start ahead."""
     profile = spec.profile
     lead_s = profile.provisioning.quantile(LEAD_SHARE) + profile.cold_start.quantile(LEAD_SHARE)
-    wanted = np.clip(np.floor(ready + 0.5).astype(np.int64), max(spec.min_replicas, 1), spec.max_replicas)
+    wanted = np.clip(np.floor(ready + 0.5).astype(np.int64), spec.min_replicas, spec.max_replicas)
     return Foresight(ready=tuple(wanted.tolist()), lead_steps=math.ceil(lead_s / spec.control_interval_s))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from hindscale.backtesting.backtest import Backtest, Outcome, PolicyEntry
 from hindscale.backtesting.series import RunSeries
 from hindscale.backtesting.statistics import Estimate, estimate
+from hindscale.backtesting.sweep import pareto_front
 from hindscale.core.units import format_duration, percent
 from hindscale.scoring import Scores
 
@@ -22,6 +23,7 @@ class Row:
 
     Attributes:
         policy: Its label.
+        name: The policy's name without parameters; settings of one policy have it in common.
         scores: One a seed.
         seeds: The seeds, in the same order.
         meets_slo: Whether the mean attainment keeps the objective.
@@ -31,6 +33,7 @@ class Row:
     """
 
     policy: str
+    name: str
     scores: tuple[Scores, ...]
     seeds: tuple[int, ...]
     meets_slo: bool
@@ -66,6 +69,16 @@ class TraceResult:
         return tuple(row for row in self.rows if row.meets_slo and not row.hindsight)
 
     @property
+    def front(self) -> tuple[Row, ...]:
+        """Of those that could have been chosen beforehand, the ones that none beats in both cost and attainment.
+
+        Where any keep the SLO, of those; attainments that print alike count as equal.
+        """
+        rows = self.choices or tuple(row for row in self.rows if not row.hindsight)
+        attained = [round(row.mean("slo_attainment"), 4) for row in rows]
+        return pareto_front(rows, [row.mean("cost") for row in rows], attained)
+
+    @property
     def best(self) -> Row | None:
         """The cheapest of them; None if there is none."""
         return self.choices[0] if self.choices else None
@@ -76,13 +89,20 @@ class TraceResult:
             return "no run was finished"
         yardsticks = [self._against_foresight(row) for row in self.rows if row.least_cost is not None]
         if self.best is None:
-            return "; ".join([*self._nobody(), *yardsticks])
+            return "; ".join([*self._nobody(), *yardsticks, *self._swept()])
         first, *others = self._somebody(self.best)
-        return "; ".join([first, *yardsticks, *others])
+        return "; ".join([first, *yardsticks, *others, *self._swept()])
+
+    def _swept(self) -> list[str]:
+        """Where one policy stands at several settings: those that nothing beats in both cost and attainment."""
+        if len({row.name for row in self.rows}) == len(self.rows):
+            return []
+        return [f"nothing beats {', '.join(row.policy for row in self.front)} in both cost and attainment"]
 
     def _somebody(self, best: Row) -> list[str]:
         if len(self.choices) == 1:
-            parts = [f"only {best.policy} meets the SLO, for {self._cost(best)}"]
+            alone = "" if not any(row.hindsight and row.meets_slo for row in self.rows) else " without hindsight"
+            parts = [f"only {best.policy} meets the SLO{alone}, for {self._cost(best)}"]
         else:
             parts = [f"{best.policy} is the cheapest that meets the SLO, for {self._cost(best)}"]
             parts.append(f"next is {self.choices[1].policy} at {self._ratio(self.choices[1])}")
@@ -105,7 +125,7 @@ class TraceResult:
     def _against_foresight(self, row: Row) -> str:
         """What perfect foresight came to, how far the best is from it, and what nobody can go below."""
         assert row.least_cost is not None
-        bound = f"nobody can for less than {_money(row.least_cost)}"
+        bound = f"nobody can do it for less than {_money(row.least_cost)}"
         if self.best is None or not row.meets_slo or not row.mean("cost"):
             done = "did it" if row.meets_slo else "failed, too,"
             return f"perfect foresight {done} for {self._cost(row)}, and {bound}"
@@ -167,9 +187,9 @@ class BacktestResult:
                 {
                     "trace": result.trace,
                     "verdict": result.verdict(),
-                    "policies": [_row_to_dict(row) for row in result.rows],
+                    "policies": [_row_to_dict(row, front) for row in result.rows],
                 }
-                for result in self.traces
+                for result, front in ((result, result.front) for result in self.traces)
             ],
         }
 
@@ -205,6 +225,7 @@ def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outc
         meets = meets and estimate([each.minutes_attainment for each in scores]).mean >= slo.minutes_share
     return Row(
         policy=entry.label,
+        name=entry.name,
         scores=scores,
         seeds=tuple(outcome.run.seed for outcome in outcomes),
         meets_slo=meets,
@@ -223,11 +244,12 @@ def _rank(row: Row) -> tuple[bool, float]:
     return (not row.meets_slo, row.mean("cost") if row.meets_slo else -row.mean("slo_attainment"))
 
 
-def _row_to_dict(row: Row) -> dict[str, Any]:
+def _row_to_dict(row: Row, front: tuple[Row, ...]) -> dict[str, Any]:
     figures = ("slo_attainment", "minutes_attainment", "p50_s", "p95_s", "p99_s", "cost", "replica_hours")
     return {
         "policy": row.policy,
         "meets_slo": row.meets_slo,
+        "on_front": any(row is each for each in front),
         "hindsight": row.hindsight,
         **({} if row.least_cost is None else {"least_cost": row.least_cost}),
         "over_seeds": {figure: row.over_seeds(figure).to_dict() for figure in figures},

@@ -33,7 +33,7 @@ def render(result: BacktestResult, *, width: int = 80, color: bool = False) -> s
         console.print(f"\n{describe_scale(result, trace_result.trace)}", highlight=False, soft_wrap=True)
         console.print(
             f"{backtest.service.name}: SLO {backtest.slo}, decision every"
-            f" {format_duration(backtest.control_interval_s)}, {backtest.seeds} seeds",
+            f" {format_duration(backtest.control_interval_s)}, {backtest.seeds} seed{'s' * (backtest.seeds > 1)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -8,15 +8,18 @@ runs. Results come in the order in which they are finished.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Sequence
 
 from hindscale.backtesting.backtest import Backtest, Outcome, Run
 from hindscale.core.checks import require_at_least
+from hindscale.core.interrupts import interrupts_deferred
 
 __all__ = ["perform_all"]
 
 REQUESTS_PER_S = 8e6
 TICKS_PER_S = 2.5e4
+OPTIMUM_RUNS = 20  # it searches
 WORTH_A_POOL_S = 3.0
 
 _work: list[Backtest] = []  # what a worker process works on: one entry, taken in at its start
@@ -45,7 +48,8 @@ def estimated_seconds(backtest: Backtest, runs: Sequence[Run]) -> float:
         trace, spec = backtest.prepared[backtest.traces[run.trace].name]
         requests = getattr(trace, "total_requests", 0.0)
         ticks = trace.duration_s / backtest.policies[run.entry].interval_s(spec)
-        total += requests / REQUESTS_PER_S + ticks / TICKS_PER_S
+        times = OPTIMUM_RUNS if backtest.policies[run.entry].is_optimum else 1
+        total += times * (requests / REQUESTS_PER_S + ticks / TICKS_PER_S)
     return total
 
 
@@ -60,11 +64,14 @@ def _in_pool(backtest: Backtest, runs: Sequence[Run], jobs: int, with_ticks: boo
         for future in as_completed(futures):
             yield future.result()
     finally:
-        # Also when the caller stops early or is interrupted: no process is left behind.
-        pool.shutdown(wait=True, kill_workers=True)
+        # Also when the caller stops early or is interrupted, and is interrupted again: no process is left behind.
+        with interrupts_deferred():
+            pool.shutdown(wait=True, kill_workers=True)
 
 
 def _take(backtest: Backtest) -> None:
+    # Ctrl-C goes to the whole group; only the caller answers it, and then ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _work[:] = [backtest]
 
 

@@ -36,7 +36,9 @@ ENTRY = "NAME[:KEY=VALUE,...]"
 
 def backtest(
     traces: Annotated[Texts, typer.Argument(metavar="TRACE...", help="Trace files, or names of applications.")] = None,
-    policy: Annotated[Texts, option(text="A policy to compare; repeat for several.", metavar=ENTRY)] = None,
+    policy: Annotated[
+        Texts, option(text="A policy to compare; repeat for several. A value A..B/N stands for N.", metavar=ENTRY)
+    ] = None,
     set_: Annotated[
         Texts,
         option(
@@ -164,9 +166,10 @@ def _run(flags: dict[str, Any], config: Path | None, out: Path | None, format_: 
     plan = settings.backtest()
     for trace in plan.traces:
         expected = file.get("traces", {}).get(trace.name) if "config" in file else None
-        if expected is not None and expected != fingerprint(trace) and not flags["traces"]:
+        is_other = flags["traces"] or any(value is not None for value in flags["reading"].values())
+        if expected is not None and expected != fingerprint(trace) and not is_other:
             raise ParameterError(f"{config}: trace {trace.name} is not the one that the run was made from")
-    if not flags["service"]["base"] and settings.slo is None:
+    if not flags["service"]["base"]:
         _say(f"assuming {_in_words(plan.service)}, SLO {plan.slo}")
     result, is_interrupted = _perform(plan, settings, out, jobs)
     if format_ == "json":
@@ -256,7 +259,9 @@ def _merged(file: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and key != "set":
             given = {name: each for name, each in value.items() if each is not None}
             if given:
-                merged[key] = {**merged.get(key, {}), **given}
+                # Another service altogether takes nothing from the one in the file.
+                before = {} if "base" in given else merged.get(key, {})
+                merged[key] = {**before, **given}
         elif value is not None:
             merged[key] = value
     return merged

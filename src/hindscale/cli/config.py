@@ -193,7 +193,8 @@ class BacktestConfig(BaseModel):
 
 
 def _parameters(catalog: Catalog, text: str) -> Sequence[Any]:
-    return () if text == OPTIMUM else parameters_of(catalog.find(parse_entry(text)[0]))
+    name, _ = parse_entry(text)
+    return () if name == OPTIMUM else parameters_of(catalog.find(name))
 
 
 def build_guardrail(text: str) -> Guardrail[Any]:
@@ -262,6 +263,9 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ParameterError(f"{path}: expected {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
     if not isinstance(values, dict):
         raise ParameterError(f"{path}: expected a table of settings, was {type(values).__name__}")
+    for table in ("config", "traces") if "config" in values else ():
+        if not isinstance(values.get(table, {}), dict):
+            raise ParameterError(f"{path}: expected a table under {table}, was {type(values[table]).__name__}")
     return values
 
 

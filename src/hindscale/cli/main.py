@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
 from typing import Annotated
 
@@ -50,12 +52,19 @@ for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)
 
 
+def _end_on_sigterm() -> None:
+    """Let a request to end do what Ctrl-C does: leave what was finished, and no process behind."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code. `--debug` anywhere shows tracebacks."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given or bool(os.environ.get("HINDSCALE_DEBUG"))
     given = [argument for argument in given if argument != "--debug"]
     try:
+        _end_on_sigterm()
         result = app(given, prog_name="hindscale", standalone_mode=False)
     except BrokenPipeError:
         # The reader has gone (`| head`): nobody is left to tell.

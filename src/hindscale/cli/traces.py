@@ -112,7 +112,7 @@ def convert(
     """
     from hindscale.core.errors import ParameterError
     from hindscale.core.units import parse_duration
-    from hindscale.traces import RateTrace, UtilizationTrace, write_trace
+    from hindscale.traces import UtilizationTrace, write_trace
 
     trace = _read(source, sort, fill)
     if isinstance(trace, UtilizationTrace):
@@ -128,10 +128,7 @@ def convert(
         trace = trace.scaled(scale)
     if window is not None:
         window_s = parse_duration(window, name="--window")
-        rates = trace.rates_rps(window_s)
-        trace = RateTrace(
-            name=trace.name, window_s=window_s, requests=rates * window_s, start=trace.start, details=trace.details
-        )
+        trace = trace.to_rates(window_s)
     write_trace(trace, target)
     print(f"{target}: {trace.total_requests:,.0f} requests in {trace.duration_s:,.0f} s", file=sys.stderr)
     return 0

@@ -135,29 +135,28 @@ def _require_feasible(problem: FluidProblem) -> None:
 
 
 def _highs(problem: FluidProblem) -> Any:
-    """Variables, T of each: ready replicas n, started ones u, processed B and missed m, the last two in units of c."""
+    """Variables, T of each: ready replicas n, started ones u, backlog A - B and missed m, the last two in units of c.
+
+    The backlog, not B itself: numbers that only grow would lose the solver its digits.
+    """
     from scipy import sparse
     from scipy.optimize import linprog
 
     steps = len(problem.arrived)
     one = sparse.identity(steps, format="csr")
     change = one - sparse.diags_array([np.ones(steps - 1)], offsets=[-1], format="csr")
-    serve = sparse.hstack([-one, sparse.csr_array((steps, steps)), change, -one])
+    serve = sparse.hstack([-one, sparse.csr_array((steps, steps)), -change, -one])
     start = sparse.hstack([change, -one, sparse.csr_array((steps, 2 * steps))])
     forgive = sparse.csr_array(np.r_[np.zeros(3 * steps), np.ones(steps)][None, :])
+    unlimited = np.full(steps, np.inf)
     limits = np.zeros(2 * steps + 1)
+    limits[:steps] = -np.diff(problem.arrived, prepend=0.0) / problem.served_per_step
     limits[steps] = problem.initial_replicas
     limits[-1] = problem.missed_at_most / problem.served_per_step
-    cost = np.zeros(4 * steps)
-    cost[:steps] = problem.step_s
-    cost[steps : 2 * steps] = problem.start_s
-    low = np.r_[
-        np.full(steps, problem.min_replicas), np.zeros(steps), problem.due / problem.served_per_step, np.zeros(steps)
-    ]
-    high = np.r_[
-        np.full(steps, problem.max_replicas), np.full(steps, np.inf), problem.arrived / problem.served_per_step,
-        np.full(steps, np.inf),
-    ]  # fmt: skip
+    cost = np.r_[np.full(steps, problem.step_s), np.full(steps, problem.start_s), np.zeros(2 * steps)]
+    low = np.r_[np.full(steps, problem.min_replicas), np.zeros(3 * steps)]
+    may_wait = (problem.arrived - problem.due) / problem.served_per_step
+    high = np.r_[np.full(steps, problem.max_replicas), unlimited, may_wait, unlimited]
     found = linprog(
         cost,
         A_ub=sparse.vstack([serve, start, forgive], format="csr"),

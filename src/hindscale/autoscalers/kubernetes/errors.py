@@ -48,8 +48,11 @@ def unknown_field(path: str, name: str, known: Iterable[str]) -> ParameterError:
 
     >>> print(unknown_field("spec.minReplica", "minReplica", ["minReplicas"]))
     unknown field "spec.minReplica"; did you mean 'minReplicas'?
+    >>> print(unknown_field("hpa.yaml: spec.minReplica", "minReplica", ["minReplicas"]))
+    hpa.yaml: unknown field "spec.minReplica"; did you mean 'minReplicas'?
     """
-    return ParameterError(f'unknown field "{path}"; {did_you_mean(name, known)}')
+    place, _, field = path.rpartition(": ")  # the file comes first, if there is one
+    return ParameterError(f'{place}{": " * bool(place)}unknown field "{field}"; {did_you_mean(name, known)}')
 
 
 def _as_written(value: object) -> str:

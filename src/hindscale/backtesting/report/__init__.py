@@ -171,7 +171,11 @@ def _trace_data(
     epoch_s = 0.0 if start is None else start.timestamp()
     axes = _Axes(epoch_s)
     slo = result.backtest.slo
-    policies = [_policy_data(row, reasons, axes, action_limit) for row in trace_result.rows]
+    front = trace_result.front
+    policies = [
+        {**_policy_data(row, reasons, axes, action_limit), "front": any(row is each for each in front)}
+        for row in trace_result.rows
+    ]
     return {
         "start": None if start is None else epoch_s,
         "slo": {"latency_s": slo.latency_s, "percentile": slo.percentile},
@@ -201,6 +205,8 @@ def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int)
     actions = () if row.series is None else row.series.actions
     return {
         "label": row.label,
+        "name": row.name,
+        "hindsight": row.hindsight,
         "cost": row.mean("cost"),
         "attainment": row.mean("slo_attainment"),
         "runs": [[each.cost, each.slo_attainment] for each in row.scores],

@@ -31,13 +31,15 @@
 
   function section(element, trace) {
     const plot = (name) => element.querySelector("." + name + " .plot");
-    let chosen = Math.max(0, trace.policies.findIndex((policy) => policy.series));
+    // What could be run comes first, not a yardstick.
+    const shown = trace.policies.map((_, i) => i).filter((i) => trace.policies[i].series);
+    let chosen = shown.find((i) => !trace.policies[i].hindsight) ?? shown[0] ?? 0;
     let charts = [];
     const buttons = trace.policies.map((policy, i) => {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = policy.label;
-      button.style.setProperty("--dot", `var(--c${i % 8})`);
+      button.style.setProperty("--dot", hue(trace, policy));
       button.disabled = !policy.series;
       button.addEventListener("click", () => choose(i));
       element.querySelector(".policies").append(button);
@@ -267,14 +269,25 @@
     if (trace.least_cost !== null) {
       const least = x(trace.least_cost);
       svg.append(node("line", { x1: least, x2: least, y1: pad.top, y2: height - pad.bottom, stroke: "var(--faint)", "stroke-dasharray": "2 4", class: "least" }));
-      svg.append(text(least + 5, pad.top + 10, "nobody can for less", "start"));
+      svg.append(text(least + 5, pad.top + 10, "nobody can do it for less", "start"));
+    }
+    // Settings of one policy are joined in order of cost, and so are those that nothing beats.
+    const byCost = [...trace.policies].sort((a, b) => a.cost - b.cost);
+    const join = (policies, style) => policies.length > 1 && svg.append(node("polyline", {
+      points: policies.map((policy) => `${x(policy.cost)},${y(policy.attainment)}`).join(" "), fill: "none", ...style,
+    }));
+    for (const name of new Set(byCost.map((policy) => policy.name))) {
+      join(byCost.filter((policy) => policy.name === name), { stroke: "var(--faint)", "stroke-width": 1, class: "sweep" });
+    }
+    if (new Set(byCost.map((policy) => policy.name)).size < byCost.length) {
+      join(byCost.filter((policy) => policy.front), { stroke: "var(--ink)", "stroke-width": 2, opacity: 0.5, class: "front" });
     }
     for (const point of points) {
-      svg.append(node("circle", { cx: x(point.cost), cy: y(point.attainment), r: 3, fill: `var(--c${point.i % 8})`, opacity: 0.45 }));
+      svg.append(node("circle", { cx: x(point.cost), cy: y(point.attainment), r: 3, fill: hue(trace, trace.policies[point.i]), opacity: 0.45 }));
     }
     const labels = trace.policies.map((policy, i) => ({ policy, i, cx: x(policy.cost), cy: y(policy.attainment) }));
     for (const { policy, i, cx, cy } of labels) {
-      const dot = node("circle", { cx, cy, r: 7, fill: `var(--c${i % 8})`, stroke: "var(--card)", "stroke-width": 1.5 });
+      const dot = node("circle", { cx, cy, r: 7, fill: hue(trace, policy), stroke: "var(--card)", "stroke-width": 1.5 });
       dot.append(node("title", {}));
       dot.lastChild.textContent = `${policy.label}: ${percent(policy.attainment)} for ${rate(policy.cost)}`;
       dot.style.cursor = "pointer";
@@ -284,11 +297,24 @@
     for (const { policy, cx, cy, lx, ly, onLeft } of apart(labels, width * 0.6)) {
       // A label that had to move is tied to its dot.
       if (lx !== cx || ly !== cy) svg.append(node("line", { x1: cx, y1: cy, x2: lx + (onLeft ? -9 : 9), y2: ly, stroke: "var(--faint)" }));
-      const label = text(lx + (onLeft ? -11 : 11), ly + 4, shorten(policy.label, width < 500 ? 18 : 40), onLeft ? "end" : "start");
+      const label = text(lx + (onLeft ? -11 : 11), ly + 4, shorten(settingOf(byCost, policy), width < 500 ? 18 : 40), onLeft ? "end" : "start");
       label.style.fill = "var(--ink)";
       svg.append(label);
     }
     plot.replaceChildren(svg);
+  }
+
+  // Settings of one policy share a colour.
+  function hue(trace, policy) {
+    const names = [...new Set(trace.policies.map((each) => each.name))];
+    return `var(--c${names.indexOf(policy.name) % 8})`;
+  }
+
+  // Of a swept policy the cheapest setting bears the name; the others say only what differs.
+  function settingOf(byCost, policy) {
+    const same = byCost.filter((each) => each.name === policy.name);
+    if (same.length === 1 || same[0] === policy) return policy.label;
+    return policy.label.slice(policy.name.length + 1).split(",").map((part) => part.split("=").pop()).join(", ");
   }
 
   // Labels of neighbours one below the other, beside all of their dots.
