@@ -108,14 +108,18 @@ def propose(
     if tolerance is None:
         is_two_sided = settings.release.has_two_tolerances
         tolerance = Tolerance(up=settings.tolerance, down=settings.tolerance, is_two_sided=is_two_sided)
+    if isinstance(sample, str):
+        return _failure(metric, sample)
     try:
-        if isinstance(sample, str):
-            raise MetricsUnavailable(sample)  # noqa: TRY301
         if isinstance(sample, Mapping):
             return _of_pods(metric, sample, pods, current, now_s, tolerance, settings)
         return _of_service(metric, sample, pods, current, status_replicas, tolerance)
     except MetricsUnavailable as error:
-        return Failure(reason=f"FailedGet{metric.type}Metric", message=str(error))
+        return _failure(metric, str(error))
+
+
+def _failure(metric: Metric, message: str) -> Failure:
+    return Failure(reason=f"FailedGet{metric.type}Metric", message=message)
 
 
 def _of_pods(
