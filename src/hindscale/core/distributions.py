@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Protocol
@@ -291,7 +291,7 @@ def _check_share(share: float) -> None:
         raise ParameterError(f"share must be in (0, 1), was {share!r}")
 
 
-_KINDS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
+_KINDS: dict[str, tuple[Callable[..., Distribution], tuple[str, ...]]] = {
     "constant": (Constant, ("value_s",)),
     "exponential": (Exponential, ("mean_s",)),
     "lognormal": (Lognormal, ("mean_s", "cv")),
@@ -346,7 +346,7 @@ def _from_table(table: Mapping[str, Any], name: str) -> Distribution:
         raise ParameterError(f"{name}: a {kind} distribution has no {field!r}; {did_you_mean(field, fields)}")
     if absent:
         raise ParameterError(f"{name}: a {kind} distribution needs {', '.join(sorted(absent))}")
-    return make(**{key: _field(key, value, name) for key, value in given.items()})  # type: ignore[no-any-return]
+    return make(**{key: _field(key, value, name) for key, value in given.items()})
 
 
 def _field(key: str, value: Any, name: str) -> Any:
