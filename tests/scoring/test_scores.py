@@ -58,7 +58,6 @@ def record(**given: Any) -> RunRecord:
         "unserved": 0,
         "replicas_started": 6,
         "replicas_lost": 1,
-        "details": {},
         **given,
     }
     return RunRecord(**values)

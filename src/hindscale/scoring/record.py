@@ -6,7 +6,7 @@ backtest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,7 +100,6 @@ class RunRecord:
         unserved: Requests that still waited for a replica when nothing more could happen.
         replicas_started: Replicas asked for, replacements included.
         replicas_lost: Replicas lost.
-        details: What else is worth knowing of the run.
     """
 
     interval_s: float
@@ -113,4 +112,3 @@ class RunRecord:
     unserved: int
     replicas_started: int
     replicas_lost: int
-    details: Mapping[str, str]

@@ -153,7 +153,6 @@ def simulate(
         unserved=int(engine.totals[Total.QUEUED]),
         replicas_started=started,
         replicas_lost=lost,
-        details={},
     )
 
 
