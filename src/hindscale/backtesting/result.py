@@ -11,7 +11,7 @@ from hindscale.backtesting.backtest import Backtest, Outcome, PolicyEntry
 from hindscale.backtesting.series import RunSeries
 from hindscale.backtesting.statistics import Estimate, estimate
 from hindscale.backtesting.sweep import pareto_front
-from hindscale.core.units import format_duration, percent
+from hindscale.core.units import format_amount, format_duration, percent
 from hindscale.scoring import Scores
 
 __all__ = ["BacktestResult", "Row", "TraceResult"]
@@ -125,7 +125,7 @@ class TraceResult:
     def _against_foresight(self, row: Row) -> str:
         """What perfect foresight came to, how far the best is from it, and what nobody can go below."""
         assert row.least_cost is not None
-        bound = f"nobody can do it for less than {_money(row.least_cost)}"
+        bound = f"nobody can do it for less than {format_amount(row.least_cost)}"
         if self.best is None or not row.meets_slo or not row.mean("cost"):
             done = "did it" if row.meets_slo else "failed, too,"
             return f"perfect foresight {done} for {self._cost(row)}, and {bound}"
@@ -133,7 +133,7 @@ class TraceResult:
         return f"that is {share:.2f} times what perfect foresight paid ({self._cost(row)}), and {bound}"
 
     def _cost(self, row: Row) -> str:
-        return _money(row.mean("cost"))
+        return format_amount(row.mean("cost"))
 
     def _ratio(self, row: Row) -> str:
         best_cost = self.best.mean("cost") if self.best is not None else 0.0
@@ -202,10 +202,6 @@ class BacktestResult:
         from hindscale.backtesting.report import write_report
 
         write_report(self, path)
-
-
-def _money(amount: float) -> str:
-    return f"{amount:,.{0 if amount >= 100 else 2}f}"
 
 
 def _rows(backtest: Backtest, trace: str, outcomes: list[Outcome]) -> tuple[Row, ...]:

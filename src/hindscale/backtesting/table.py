@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hindscale.backtesting.result import BacktestResult, Row, TraceResult, describe_scale
 from hindscale.backtesting.statistics import Estimate
-from hindscale.core.units import format_duration, percent
+from hindscale.core.units import format_amount, format_duration, percent
 from hindscale.scoring import Scores
 
 __all__ = ["lost_share", "money", "render"]
@@ -84,11 +84,10 @@ def lost_share(scores: Scores) -> float:
 
 
 def money(cost: Estimate) -> str:
-    """A cost and the half width of its interval, to three significant digits of the latter's scale.
+    """A cost and the half width of its interval, with as many decimals.
 
     >>> money(Estimate(1294.8, 1.25)), money(Estimate(3.14159, float("nan")))
     ('1,295 ±1', '3.14')
     """
-    digits = 0 if cost.mean >= 100 else 2
-    text = f"{cost.mean:,.{digits}f}"
-    return text if math.isnan(cost.half_width) else f"{text} ±{cost.half_width:,.{digits}f}"
+    text = format_amount(cost.mean)
+    return text if math.isnan(cost.half_width) else f"{text} ±{format_amount(cost.half_width, scale=cost.mean)}"

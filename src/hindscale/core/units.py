@@ -62,6 +62,19 @@ def format_duration(seconds: float) -> str:
     return f"{seconds * 1e9:.3g}ns"
 
 
+def format_amount(amount: float, *, scale: float | None = None) -> str:
+    """An amount of money: in whole units from 100 on, else with two decimals.
+
+    Args:
+        amount: In any currency.
+        scale: The amount whose size decides, for an interval beside its mean; by default its own.
+
+    >>> format_amount(1294.8), format_amount(3.14159), format_amount(1.25, scale=1294.8)
+    ('1,295', '3.14', '1')
+    """
+    return f"{amount:,.{0 if (amount if scale is None else scale) >= 100 else 2}f}"
+
+
 def percent(share: float) -> str:
     """A share in percent, rounded down: 100 % only if it is all.
 
