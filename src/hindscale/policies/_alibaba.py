@@ -13,7 +13,7 @@ from hindscale.autoscalers.aws import Warmup, track_warmup, warming_replicas
 from hindscale.core.checks import require_nonnegative
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
-from hindscale.policies._cloud_metrics import check_cloud_settings, check_metric, measured, reads_of
+from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, measured, reads_of
 from hindscale.sizing import capacity_rps
 
 __all__ = ["AlibabaState", "AlibabaTriggered", "default_qps", "executed", "followed", "out_base", "warming"]
@@ -253,9 +253,7 @@ class AlibabaTriggered:
             is_simple = self.rule_type == "SimpleScalingRule"
             wanted, said, cooldown_s = executed(self.rules, observation, state, with_cooldown=is_simple)
             reason = f"{self.metric} {said}"
-        replicas = max(self.min_replicas, min(self.max_replicas, wanted))
-        if replicas != wanted:
-            reason = f"{reason}, bounded to {replicas}"
-        if current not in {wanted, replicas}:
+        decision = bounded(self, wanted, reason)
+        if current not in {wanted, decision.desired_replicas}:
             state = replace(state, in_progress=True, cooldown_s=cooldown_s, cooled_at_s=None)
-        return Decision(desired_replicas=replicas, reason=reason), state
+        return decision, state

@@ -8,9 +8,9 @@ from typing import Protocol
 from hindscale.autoscalers._periods import STATISTICS
 from hindscale.core.checks import require_at_least, require_count, require_ordered, require_positive
 from hindscale.core.errors import ParameterError, did_you_mean
-from hindscale.core.values import Observation
+from hindscale.core.values import Decision, Observation
 
-__all__ = ["METRICS", "CloudSettings", "check_cloud_settings", "check_metric", "measured", "reads_of"]
+__all__ = ["METRICS", "CloudSettings", "bounded", "check_cloud_settings", "check_metric", "measured", "reads_of"]
 
 _PERCENT = 100.0
 
@@ -94,6 +94,14 @@ def check_cloud_settings(policy: CloudSettings) -> None:
     require_ordered(min_replicas=policy.min_replicas, max_replicas=policy.max_replicas)
     require_ordered(interval_s=policy.interval_s, period_s=policy.period_s)  # or periods would lack samples
     require_positive(interval_s=policy.interval_s, period_s=policy.period_s)
+
+
+def bounded(policy: CloudSettings, wanted: int, reason: str) -> Decision:
+    """The decision within the policy's own minimum and maximum."""
+    replicas = max(policy.min_replicas, min(policy.max_replicas, wanted))
+    return Decision(
+        desired_replicas=replicas, reason=reason if replicas == wanted else f"{reason}, bounded to {replicas}"
+    )
 
 
 def reads_of(metric: str) -> tuple[str, ...]:

@@ -10,13 +10,12 @@ from hindscale.core.checks import (
     require_at_least,
     require_fraction,
     require_nonnegative,
-    require_ordered,
     require_positive,
 )
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._alibaba import AlibabaState, default_qps, followed, out_base, warming
-from hindscale.policies._cloud_metrics import check_cloud_settings, check_metric, reads_of
+from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, reads_of
 
 __all__ = ["AlibabaTargetTracking"]
 
@@ -77,7 +76,6 @@ class AlibabaTargetTracking:
             scale_out_evaluation_count=self.scale_out_evaluation_count,
             scale_in_evaluation_count=self.scale_in_evaluation_count,
         )
-        require_ordered(interval_s=self.interval_s, period_s=self.period_s)  # or periods would lack samples
 
     @classmethod
     def for_service(cls, spec: ServiceSpec, **given: Any) -> Self:
@@ -99,10 +97,7 @@ class AlibabaTargetTracking:
 
     def decide(self, observation: Observation, state: AlibabaState) -> tuple[Decision, AlibabaState]:
         state, wanted, reason = self.wanted(observation, state)
-        replicas = max(self.min_replicas, min(self.max_replicas, wanted))
-        if replicas != wanted:
-            reason = f"{reason}, bounded to {replicas}"
-        return Decision(desired_replicas=replicas, reason=reason), state
+        return bounded(self, wanted, reason), state
 
     def wanted(self, observation: Observation, state: AlibabaState) -> tuple[AlibabaState, int, str]:
         """What the rule asks for before bounds, and why."""

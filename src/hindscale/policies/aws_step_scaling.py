@@ -15,7 +15,7 @@ from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._aws import AwsState, WatchedAlarm, followed, held_in, out_base, watched, with_activity
-from hindscale.policies._cloud_metrics import check_cloud_settings, measured, reads_of
+from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, measured, reads_of
 from hindscale.policies.utilization import responsive_resources
 
 __all__ = ["AwsStepScaling"]
@@ -149,13 +149,11 @@ class AwsStepScaling:
         wanted, reason, cooldown_s = capacity, f"between datapoints of {self.period_s:g} s", self.cooldown_s
         if ended:
             wanted, reason, cooldown_s, state = self._evaluated(observation, state)
-        replicas = max(self.min_replicas, min(self.max_replicas, wanted))
-        if replicas != wanted:
-            reason = f"{reason}, bounded to {replicas}"
-        if capacity not in {wanted, replicas}:
-            warmup_s = self.estimated_instance_warmup_s
+        decision = bounded(self, wanted, reason)
+        if capacity not in {wanted, decision.desired_replicas}:
+            replicas, warmup_s = decision.desired_replicas, self.estimated_instance_warmup_s
             state = with_activity(state, observation, replicas, cooldown_s=cooldown_s, warmup_s=warmup_s)
-        return Decision(desired_replicas=replicas, reason=reason), state
+        return decision, state
 
     def _evaluated(self, observation: Observation, state: AwsState) -> tuple[int, str, float, AwsState]:
         """The largest capacity that an invoked policy asks for, why, its cooldown, and the alarms' states."""

@@ -8,16 +8,13 @@ from typing import Any, ClassVar, Self
 from hindscale.autoscalers._periods import add_sample
 from hindscale.autoscalers.aws import Alarm, read_target_tracking, target_tracking_alarms, tracked_capacity
 from hindscale.core.checks import (
-    require_at_least,
-    require_count,
     require_nonnegative,
-    require_ordered,
     require_positive,
 )
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._aws import AwsState, WatchedAlarm, followed, held_in, out_base, watched, with_activity
-from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
+from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, measured, reads_of
 from hindscale.sizing import capacity_rps
 
 __all__ = ["AwsTargetTracking"]
@@ -80,17 +77,12 @@ class AwsTargetTracking:
     interval_s: float = 60.0
 
     def __post_init__(self) -> None:
-        check_metric(self.metric)
+        check_cloud_settings(self)
         require_nonnegative(
             scale_out_cooldown_s=self.scale_out_cooldown_s, scale_in_cooldown_s=self.scale_in_cooldown_s
         )
         if self.estimated_instance_warmup_s is not None:
             require_nonnegative(estimated_instance_warmup_s=self.estimated_instance_warmup_s)
-        require_count(min_replicas=self.min_replicas)
-        require_at_least(1, max_replicas=self.max_replicas)
-        require_ordered(min_replicas=self.min_replicas, max_replicas=self.max_replicas)
-        require_ordered(interval_s=self.interval_s, period_s=self.period_s)  # or periods would lack samples
-        require_positive(interval_s=self.interval_s)
         _ = self.alarms  # their checks
 
     @classmethod
@@ -143,12 +135,10 @@ class AwsTargetTracking:
         wanted, reason = capacity, f"between datapoints of {self.period_s:g} s"
         if ended:
             wanted, reason, state = self._evaluated(observation, state)
-        replicas = max(self.min_replicas, min(self.max_replicas, wanted))
-        if replicas != wanted:
-            reason = f"{reason}, bounded to {replicas}"
-        if capacity in {wanted, replicas}:
-            return Decision(desired_replicas=replicas, reason=reason), state
-        return Decision(desired_replicas=replicas, reason=reason), self._acted(observation, state, replicas)
+        decision = bounded(self, wanted, reason)
+        if capacity not in {wanted, decision.desired_replicas}:
+            state = self._acted(observation, state, decision.desired_replicas)
+        return decision, state
 
     def _evaluated(self, observation: Observation, state: AwsState) -> tuple[int, str, AwsState]:
         """What the alarms ask for after the latest datapoint, why, and the alarms' states."""
