@@ -17,6 +17,7 @@ from hindscale.policies.alibaba_target_tracking import AlibabaTargetTracking
 from hindscale.sizing import capacity_rps
 from hindscale.testing import PolicyContract, observation
 from strategies import histories
+from walks import walk
 
 SPEC = ServiceSpec(profile=ServiceProfile(), slo=Slo(latency_s=2.0), min_replicas=1, max_replicas=30)
 NAMES = ("alibaba-predictive", "alibaba-simple", "alibaba-step", "alibaba-target-tracking")
@@ -31,21 +32,6 @@ class TestContract(PolicyContract):
                 for name in ("alibaba-simple", "alibaba-step")
             ),
         ]
-
-
-def walk(policy: Policy[Any], ticks: Sequence[tuple[float, float]], ready: int) -> list[int]:
-    """Targets minute by minute, from utilization and the share of replicas that are ready."""
-    state, wanted = policy.initial_state(), ready
-    targets: list[int] = []
-    for minute, (utilization, share_ready) in enumerate(ticks, start=1):
-        now_ready = min(wanted, max(1, round(wanted * share_ready)))
-        seen = observation(
-            60.0 * minute, ready=now_ready, starting_replicas=wanted - now_ready, cpu_utilization=utilization
-        )
-        decision, state = policy.decide(seen, state)
-        wanted = decision.desired_replicas
-        targets.append(wanted)
-    return targets
 
 
 def simple(**given: Any) -> AlibabaSimple:

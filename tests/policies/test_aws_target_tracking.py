@@ -14,6 +14,7 @@ from hindscale.policies.aws_target_tracking import AwsTargetTracking
 from hindscale.sizing import capacity_rps
 from hindscale.testing import PolicyContract, observation
 from strategies import histories
+from walks import walk
 
 SPEC = ServiceSpec(profile=ServiceProfile(), slo=Slo(latency_s=2.0), min_replicas=1, max_replicas=20)
 
@@ -31,21 +32,6 @@ def cpu(**given: Any) -> AwsTargetTracking:
     policy = build_policy("aws-target-tracking", SPEC, {"metric": "cpu", "target_value": 70.0, **given})
     assert isinstance(policy, AwsTargetTracking)
     return policy
-
-
-def walk(policy: AwsTargetTracking, ticks: Sequence[tuple[float, float]], ready: int) -> list[int]:
-    """Targets minute by minute; replicas that are ordered are ready when the tick says so."""
-    state, wanted = policy.initial_state(), ready
-    targets: list[int] = []
-    for minute, (utilization, share_ready) in enumerate(ticks, start=1):
-        now_ready = min(wanted, max(1, round(wanted * share_ready)))
-        seen = observation(
-            60.0 * minute, ready=now_ready, starting_replicas=wanted - now_ready, cpu_utilization=utilization
-        )
-        decision, state = policy.decide(seen, state)
-        wanted = decision.desired_replicas
-        targets.append(wanted)
-    return targets
 
 
 def test_three_minutes_above_the_target_scale_out() -> None:
