@@ -9,7 +9,7 @@ from typing import Any
 
 from hindscale.backtesting.backtest import Backtest, Outcome, PolicyEntry
 from hindscale.backtesting.series import RunSeries
-from hindscale.backtesting.statistics import Estimate, estimate
+from hindscale.backtesting.statistics import Estimate, estimate, mean_of
 from hindscale.backtesting.sweep import pareto_front
 from hindscale.core.units import format_amount, format_duration, percent
 from hindscale.scoring import Scores
@@ -48,12 +48,15 @@ class Row:
 
     def over_seeds(self, figure: str | Callable[[Scores], float]) -> Estimate:
         """Mean and confidence interval of a figure, such as "cost"."""
-        get = figure if callable(figure) else lambda scores: float(getattr(scores, figure))
-        return estimate([get(scores) for scores in self.scores])
+        return estimate(self._values(figure))
 
     def mean(self, figure: str | Callable[[Scores], float]) -> float:
         """Mean of a figure over seeds."""
-        return self.over_seeds(figure).mean
+        return mean_of(self._values(figure))
+
+    def _values(self, figure: str | Callable[[Scores], float]) -> list[float]:
+        get = figure if callable(figure) else lambda scores: float(getattr(scores, figure))
+        return [get(scores) for scores in self.scores]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,9 +219,10 @@ def _rows(backtest: Backtest, trace: str, outcomes: list[Outcome]) -> tuple[Row,
 def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outcome]) -> Row:
     scores = tuple(outcome.scores for outcome in outcomes)
     slo = backtest.slo
-    meets = estimate([each.slo_attainment for each in scores]).mean >= slo.percentile
+    meets = mean_of([each.slo_attainment for each in scores]) >= slo.percentile
     if slo.minutes_share is not None:
-        meets = meets and estimate([each.minutes_attainment for each in scores]).mean >= slo.minutes_share
+        meets = meets and mean_of([each.minutes_attainment for each in scores]) >= slo.minutes_share
+    least_costs = [outcome.least_cost for outcome in outcomes if outcome.least_cost is not None]
     return Row(
         policy=entry.label,
         name=entry.name,
@@ -226,13 +230,9 @@ def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outc
         seeds=tuple(outcome.run.seed for outcome in outcomes),
         meets_slo=meets,
         hindsight=entry.knows_the_future(backtest.prepared[trace][1]),
-        least_cost=_mean([outcome.least_cost for outcome in outcomes if outcome.least_cost is not None]),
+        least_cost=mean_of(least_costs) if least_costs else None,
         series=next((outcome.series for outcome in outcomes if outcome.series is not None), None),
     )
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def _rank(row: Row) -> tuple[bool, float]:

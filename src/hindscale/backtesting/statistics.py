@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "mean_of"]
 
 CONFIDENCE = 0.95
 
@@ -26,6 +26,20 @@ class Estimate:
         }
 
 
+def mean_of(values: Sequence[float]) -> float:
+    """Mean of independent runs; NaN values are left out, and NaN is the mean of nothing.
+
+    >>> mean_of([1.0, 3.0, float("nan")])
+    2.0
+    """
+    known = _known(values)
+    return math.fsum(known) / len(known) if known else math.nan
+
+
+def _known(values: Sequence[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
+
+
 def estimate(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
     """Mean and Student-t confidence interval of independent runs; NaN values are left out.
 
@@ -34,12 +48,9 @@ def estimate(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Esti
     >>> round(estimate([1.0, 2.0, 3.0]).half_width, 4)
     2.4841
     """
-    known = [value for value in values if not math.isnan(value)]
-    count = len(known)
-    if count == 0:
-        return Estimate(math.nan, math.nan)
-    mean = math.fsum(known) / count
-    if count == 1:
+    known = _known(values)
+    count, mean = len(known), mean_of(known)
+    if count < 2:
         return Estimate(mean, math.nan)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (count - 1))
     if deviation == 0:
