@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from hindscale.autoscalers._sources import text_of
 from hindscale.autoscalers.kubernetes.fields import Fields, fields_of
 from hindscale.core.errors import ParameterError
 
@@ -24,21 +25,10 @@ def read_mapping(source: str | Path) -> Fields:
     Raises:
         ParameterError: If the file cannot be read, is no YAML, or holds something other than one mapping.
     """
-    text, name = _text(source)
+    text, name = text_of(source, what="configuration")
     try:
         loaded = yaml.safe_load(text)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise ParameterError(f"{name or 'configuration'}: no valid YAML: {reason}") from error
     return fields_of(loaded, source=name)
-
-
-def _text(source: str | Path) -> tuple[str, str]:
-    if isinstance(source, str) and "\n" in source:
-        return source, ""
-    path = Path(source)
-    try:
-        return path.read_text(encoding="utf-8"), str(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ParameterError(f"configuration {path} cannot be read: {reason}") from error

@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from hindscale.autoscalers._sources import text_of
 from hindscale.autoscalers.kubernetes.fields import Fields, fields_of
 from hindscale.core.errors import ParameterError
 
@@ -42,7 +43,7 @@ def load_manifest(source: str | Path, *, kind: str, api_versions: Collection[str
     Raises:
         ParameterError: If the file cannot be read, is no YAML, or does not hold exactly one such document.
     """
-    text, name = _read(source)
+    text, name = text_of(source, what="manifest")
     documents = [fields_of(document, source=name) for document in _documents(text, name)]
     found = [document for document in documents if document.values.get("kind") == kind]
     prefix = f"{name}: " if name else ""
@@ -53,17 +54,6 @@ def load_manifest(source: str | Path, *, kind: str, api_versions: Collection[str
         raise ParameterError(f"{prefix}must hold exactly one {kind}, holds {kinds}")
     found[0].text("apiVersion", choices=api_versions)
     return found[0]
-
-
-def _read(source: str | Path) -> tuple[str, str]:
-    if isinstance(source, str) and "\n" in source:
-        return source, ""
-    path = Path(source)
-    try:
-        return path.read_text(encoding="utf-8"), str(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ParameterError(f"manifest {path} cannot be read: {reason}") from error
 
 
 class _Loader(yaml.SafeLoader):
