@@ -285,7 +285,8 @@
     for (const point of points) {
       svg.append(node("circle", { cx: x(point.cost), cy: y(point.attainment), r: 3, fill: hue(trace, trace.policies[point.i]), opacity: 0.45 }));
     }
-    const labels = trace.policies.map((policy, i) => ({ policy, i, cx: x(policy.cost), cy: y(policy.attainment) }));
+    const labels = trace.policies.map((policy, i) => ({ policy, i, cx: x(policy.cost), cy: y(policy.attainment),
+      words: shorten(settingOf(byCost, policy), width < 500 ? 18 : 40) }));
     for (const { policy, i, cx, cy } of labels) {
       const dot = node("circle", { cx, cy, r: 7, fill: hue(trace, policy), stroke: "var(--card)", "stroke-width": 1.5 });
       dot.append(node("title", {}));
@@ -294,10 +295,10 @@
       dot.addEventListener("click", () => policy.series && choose(i));
       svg.append(dot);
     }
-    for (const { policy, cx, cy, lx, ly, onLeft } of apart(labels, width * 0.6)) {
+    for (const { words, cx, cy, lx, ly, onLeft } of apart(labels, width)) {
       // A label that had to move is tied to its dot.
       if (lx !== cx || ly !== cy) svg.append(node("line", { x1: cx, y1: cy, x2: lx + (onLeft ? -9 : 9), y2: ly, stroke: "var(--faint)" }));
-      const label = text(lx + (onLeft ? -11 : 11), ly + 4, shorten(settingOf(byCost, policy), width < 500 ? 18 : 40), onLeft ? "end" : "start");
+      const label = text(lx + (onLeft ? -11 : 11), ly + 4, words, onLeft ? "end" : "start");
       label.style.fill = "var(--ink)";
       svg.append(label);
     }
@@ -314,19 +315,22 @@
   function settingOf(byCost, policy) {
     const same = byCost.filter((each) => each.name === policy.name);
     if (same.length === 1 || same[0] === policy) return policy.label;
-    return policy.label.slice(policy.name.length + 1).split(",").map((part) => part.split("=").pop()).join(", ");
+    const partsOf = (each) => each.label.slice(each.name.length + 1).split(",");
+    const differing = partsOf(policy).filter((part, i) => same.some((each) => partsOf(each)[i] !== part));
+    return differing.map((part) => part.split("=").pop()).join(", ");
   }
 
   // Labels of neighbours one below the other, beside all of their dots.
-  function apart(labels, middle) {
+  function apart(labels, width) {
     const placed = [];
     for (const label of [...labels].sort((a, b) => a.cy - b.cy)) {
       const near = placed.filter((other) => Math.abs(other.cx - label.cx) < 170 && label.cy - other.ly < 15);
       placed.push({ ...label, ly: near.length ? Math.max(label.cy, Math.max(...near.map((other) => other.ly)) + 15) : label.cy });
     }
     return placed.map((label) => {
-      const onLeft = label.cx > middle;
       const beside = placed.filter((other) => Math.abs(other.cx - label.cx) < 60 && Math.abs(other.cy - label.ly) < 14).map((other) => other.cx);
+      // On the right where the words fit there; a letter is about 6.5 wide.
+      const onLeft = label.cx > width * 0.6 || Math.max(label.cx, ...beside) + 11 + 6.5 * label.words.length > width;
       return { ...label, onLeft, lx: onLeft ? Math.min(label.cx, ...beside) : Math.max(label.cx, ...beside) };
     });
   }
