@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hindscale.backtesting.report.foresight import regret_data, regret_table
 from hindscale.backtesting.result import BacktestResult, Row, TraceResult, describe_scale
 from hindscale.backtesting.series import Action, RunSeries
 from hindscale.backtesting.table import lost_share, money
@@ -55,7 +56,7 @@ def _page(result: BacktestResult, action_limit: int) -> str:
         title=html.escape(f"Which policy should {backtest.service.name} run?"),
         subtitle=html.escape(
             f"{names} · SLO {backtest.slo} · decision every {format_duration(backtest.control_interval_s)}"
-            f" · {backtest.seeds} seeds"
+            f" · {backtest.seeds} seed{'s' * (backtest.seeds > 1)}"
         ),
         traces="\n".join(_trace_section(result, i) for i in range(len(result.traces))),
         footer=_footer(result),
@@ -106,6 +107,7 @@ def _trace_section(result: BacktestResult, index: int) -> str:
             verdict=html.escape(trace_result.verdict()),
             headings="".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS),
             rows="".join(_table_row(row, best_cost) for row in trace_result.rows),
+            regret=regret_table(trace_result),
         )
         .replace('class="verdict"', 'class="verdict none"' if trace_result.best is None else 'class="verdict"')
     )
@@ -210,6 +212,7 @@ def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int)
         "cost": row.mean("cost"),
         "attainment": row.mean("slo_attainment"),
         "runs": [[each.cost, each.slo_attainment] for each in row.scores],
+        "regret": regret_data(row, axes.epoch_s),
         "series": None if row.series is None else {"axis": axes.number(row.series), **_series_data(row.series)},
         "actions_total": len(actions),
         "actions": [
