@@ -179,12 +179,16 @@ class Backtest:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """Every cell, the first seed of every policy first: the table is complete early, then gets surer."""
+        """Every cell, the first seed of every policy first: the table is complete early, then gets surer.
+
+        The optimum comes before the others: it takes longest, and where no fleet can keep the SLO, that is soon said.
+        """
+        entries = sorted(range(len(self.policies)), key=lambda entry: not self.policies[entry].is_optimum)
         return tuple(
             Run(trace=trace, entry=entry, seed=self.first_seed + seed)
             for seed in range(self.seeds)
             for trace in range(len(self.traces))
-            for entry in range(len(self.policies))
+            for entry in entries
         )
 
     @cached_property
