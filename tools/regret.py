@@ -53,7 +53,7 @@ def best_row(family: list[dict[str, Any]], paid: float) -> tuple[str, ...]:
         f"{mark}{percent(attained(best))}",
         format_amount(cost(best)),
         f"{cost(best) / paid:.2f}",
-        *(f"{lost[part] / whole:+.1f}" for part in PARTS),
+        *(f"{round(lost[part] / whole, 1) + 0.0:+.1f}" for part in PARTS),
     )
 
 

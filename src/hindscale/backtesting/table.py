@@ -70,7 +70,8 @@ def _regret_table(result: TraceResult) -> Table:
     for row in result.rows:
         if row.regret is not None:
             shares = row.regret.shares()
-            cells = [f"{shares[name] * 100:.1f}" for name in ("total", *PARTS)]
+            # + 0.0: a hundredth below nothing is not "-0.0".
+            cells = [f"{round(shares[name] * 100, 1) + 0.0:.1f}" for name in ("total", *PARTS)]
             table.add_row(row.policy, *cells, style="" if row.meets_slo else "dim")
     return table
 

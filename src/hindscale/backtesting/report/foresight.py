@@ -34,7 +34,7 @@ def regret_table(result: TraceResult) -> str:
 def _row(row: Row) -> str:
     assert row.regret is not None
     shares = row.regret.shares()
-    cells = "".join(f"<td>{shares[name] * 100:+.1f}</td>" for name in ("total", *PARTS))
+    cells = "".join(f"<td>{round(shares[name] * 100, 1) + 0.0:+.1f}</td>" for name in ("total", *PARTS))
     return f"<tr><td>{html.escape(row.policy)}</td>{cells}</tr>"
 
 
