@@ -168,16 +168,6 @@ def page_file(compared: BacktestResult, tmp_path_factory: pytest.TempPathFactory
     return path
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[(1280, 900, "light"), (375, 740, "dark")], ids=["desktop", "phone"])
 def page(request: pytest.FixtureRequest, chromium: Any, page_file: Path) -> Iterator[Any]:
     """The report, loaded; it must not complain or ask for anything."""
