@@ -19,6 +19,7 @@ from hindscale.sizing import scale_in_replicas, scale_out_replicas
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = (
     ("backtest",),
+    ("check",),
     ("what-if",),
     ("traces", "describe"),
     ("traces", "convert"),

@@ -36,7 +36,19 @@ from hindscale.traces.reading import read_trace
 from hindscale.traces.types import RequestTrace, Trace, UtilizationTrace
 from hindscale.traces.windows import Fill
 
-__all__ = ["BacktestConfig", "ServiceConfig", "TraceOptions", "config_from", "read_config", "read_traffic", "resolved"]
+__all__ = [
+    "BacktestConfig",
+    "ServiceConfig",
+    "TraceOptions",
+    "checked",
+    "config_from",
+    "read_config",
+    "read_text",
+    "read_traffic",
+    "resolved",
+]
+
+ModelT = typing.TypeVar("ModelT", bound=BaseModel)
 
 
 class ResourceConfig(Table):
@@ -253,10 +265,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         ParameterError: If it is missing or is neither.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    text = read_text(path)
     try:
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
@@ -269,6 +278,18 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_text(path: Path) -> str:
+    """What a file of settings says.
+
+    Raises:
+        ParameterError: If it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
 def config_from(values: Mapping[str, Any], *, where: str) -> BacktestConfig:
     """Check entries and make the configuration of them.
 
@@ -278,10 +299,19 @@ def config_from(values: Mapping[str, Any], *, where: str) -> BacktestConfig:
     Raises:
         ParameterError: With the path of the first entry that does not fit.
     """
+    return checked(BacktestConfig, values, where=where)
+
+
+def checked(model: type[ModelT], values: Mapping[str, Any], *, where: str) -> ModelT:
+    """Check the entries of a file of any kind and make its model of them.
+
+    Raises:
+        ParameterError: With the path of the first entry that does not fit.
+    """
     try:
-        return BacktestConfig.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise ParameterError(f"{where}: {_first_error(error)}") from None
+        raise ParameterError(f"{where}: {_first_error(error, model)}") from None
 
 
 def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
@@ -304,20 +334,19 @@ def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
     return values
 
 
-def _first_error(error: ValidationError) -> str:
+def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     # A name that nobody knows comes before one that is missing: it is likely the same, misspelt.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{place} is not a setting; {did_you_mean(str(first['loc'][-1]), _fields(first['loc'][:-1]))}"
+        return f"{place} is not a setting; {did_you_mean(str(first['loc'][-1]), _fields(model, first['loc'][:-1]))}"
     message = first["msg"].removeprefix("Value error, ")
     given = "" if first["type"] in ("missing", "value_error") else f", was {first['input']!r}"
     return f"{place}: {message[0].lower()}{message[1:]}{given}"
 
 
-def _fields(place: tuple[int | str, ...]) -> list[str]:
-    """Names of the entries of the table at a place of the configuration."""
-    model: type[BaseModel] = BacktestConfig
+def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Names of the entries of the table at a place of a model."""
     for part in place:
         if part in model.model_fields:
             model = _table_in(model.model_fields[str(part)].annotation) or model
