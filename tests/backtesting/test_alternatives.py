@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hindscale.backtesting.alternatives import SETTINGS, Alternative, Amount
 from hindscale.backtesting.backtest import Backtest, policy_entries
-from hindscale.core import Constant, Lognormal, ParameterError, ServiceProfile, Slo, TokenTime
-from hindscale.simulation import SimulationSettings
+from hindscale.core import Constant, Lognormal, ParameterError, ResourceRequest, ServiceProfile, Slo, TokenTime
+from hindscale.simulation import Cluster, NodePool, SimulationSettings
 from hindscale.simulation.monitoring import Monitoring
 from hindscale.simulation.workload import with_measured_service
 from hindscale.traces import RateTrace, RequestTrace, read_trace
@@ -104,6 +104,16 @@ def test_token_counts_of_a_real_recording_become_the_times_asked_for(real_traces
     measured = after.prepared[trace.name][1].profile.service_time
     assert measured.mean_s == pytest.approx(4.0, rel=1e-3)  # a thousand quantiles stand for all requests
     assert measured.cv == pytest.approx(before.cv)
+
+
+def test_a_price_is_refused_where_nodes_are_paid_for() -> None:
+    service = dataclasses.replace(SERVICE, resource_request=ResourceRequest(cpu_cores=1))
+    cluster = Cluster(pools=(NodePool(name="a", cpu_cores=4, memory_gib=16, price_per_hour=1.0),))
+    base = dataclasses.replace(BASE, service=service, settings=SimulationSettings(cluster=cluster))
+    with pytest.raises(
+        ParameterError, match="price=2: nodes are what is paid for, so a replica's price changes nothing"
+    ):
+        changed("price=2", base)
 
 
 def test_an_amount_without_a_value_before_it_must_be_absolute() -> None:

@@ -254,6 +254,30 @@ def test_the_example_holds_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "4 of 4 promises kept"
 
 
+def test_two_traces_are_promised_apart_and_what_misses_the_slo_is_said(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rates(place / "more.csv", 8.0)
+    path = place / "budget.yaml"
+    given = ("../rates.csv", "../more.csv", "--policy", "fixed:replicas=1", "--seeds", "1", "--slo", "p90<2s")
+    assert call("--write", path, *given) == 0
+    text = path.read_text()
+    assert [entry["trace"] for entry in yaml.safe_load(text)["budgets"]] == ["more", "rates"]
+    assert text.count("# This policy misses p90 < 2s: what is promised is less.") == 1
+    capsys.readouterr()
+    assert call(path) == 0
+
+
+def test_what_was_interrupted_is_not_judged(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hindscale.cli.check.perform", lambda *_: (None, True))
+    assert call(budget(place, ROOMY)) == 130
+    assert call("--write", "new.yaml", "../rates.csv", "--seeds", "1") == 130
+    assert not Path("new.yaml").exists()
+    assert capsys.readouterr().out == ""
+
+
 # -- the page about it ---------------------------------------------------------------------------------
 
 PAGE = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")

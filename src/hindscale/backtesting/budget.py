@@ -13,14 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hindscale.backtesting.backtest import OPTIMUM, Backtest, PolicyEntry
-from hindscale.backtesting.promises import FIGURES, MONEY, SHARE, Case, Promise, ratio
-from hindscale.backtesting.result import BacktestResult, Row, TraceResult
+from hindscale.backtesting.promises import FIGURES, SHARE, Case, Promise, ratio
+from hindscale.backtesting.result import BacktestResult, Row
 from hindscale.backtesting.statistics import Estimate, estimate, mean_of
-from hindscale.backtesting.table import money
 from hindscale.core.checks import require_nonnegative
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.slo import Slo
-from hindscale.core.units import percent
 from hindscale.scoring import Scores
 
 __all__ = ["Baseline", "Judgement", "entries_of", "first_promises", "judge", "require_fitting"]
@@ -54,12 +52,8 @@ class Judgement:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the mean is within the bound; what is not a number is not."""
-        # 1e-9: a bound that was written down and read again may differ in the last digit.
-        slack = 1e-9 * abs(self.promise.bound)
-        if FIGURES[self.promise.figure].at_least:
-            return self.value.mean >= self.promise.bound - slack
-        return self.value.mean <= self.promise.bound + slack
+        """Whether the mean is within the bound."""
+        return self.promise.is_kept_by(self.value.mean)
 
     @property
     def is_close(self) -> bool:
@@ -69,20 +63,12 @@ class Judgement:
     @property
     def bound_text(self) -> str:
         """The bound, as the figure is written."""
-        return self._show(self.promise.bound)
+        return self.promise.unit.show(self.promise.bound)
 
     @property
     def value_text(self) -> str:
         """The mean and its interval, as the figure is written."""
-        if math.isnan(self.value.mean):
-            return "not a number"
-        if not self.value.half_width > 0:
-            return self._show(self.value.mean)
-        if FIGURES[self.promise.figure].unit is MONEY:
-            return money(self.value)
-        if FIGURES[self.promise.figure].unit is SHARE:  # rounded up: an interval is not to look narrower than it is
-            return f"{self._show(self.value.mean)} ±{math.ceil(self.value.half_width * 1e4) / 100:.2f}"
-        return f"{self._show(self.value.mean)} ±{self._show(self.value.half_width)}"
+        return self.promise.unit.show_estimate(self.value)
 
     def line(self) -> str:
         """What was promised, what came, by how much it differs, and a way out."""
@@ -97,7 +83,7 @@ class Judgement:
         bound, off = self.promise.bound, abs(self.value.mean - self.promise.bound)
         if self.is_kept or math.isnan(off):
             return ""
-        if FIGURES[self.promise.figure].unit is SHARE:
+        if self.promise.unit is SHARE:
             return f", {off * 100:.2f} points too {'little' if self.promise.side == 'at least' else 'much'}"
         return f", {off / bound:.1%} too much" if bound else ", too much"
 
@@ -114,9 +100,6 @@ class Judgement:
             "is_close": self.is_close,
             "line": self.line(),
         }
-
-    def _show(self, value: float) -> str:
-        return FIGURES[self.promise.figure].unit.show(value)
 
 
 # -- judging -----------------------------------------------------------------------------------------
@@ -186,7 +169,7 @@ def judge(
             if promise.trace in (None, trace.trace):
                 labels = {entry.label for entry in entries_of(promise, result.backtest)}
                 rows = [row for row in trace.rows if row.policy in labels]
-                judgements += [_judgement(result, number, row, promise, baseline or {}) for row in rows]
+                judgements += [_with_way_out(result, number, row, promise, baseline or {}) for row in rows]
     return tuple(judgements)
 
 
@@ -239,11 +222,25 @@ def _rounded_up(value: float, digits: int = 4) -> float:
 
 
 def _judgement(result: BacktestResult, number: int, row: Row, promise: Promise, baseline: Baseline) -> Judgement:
-    trace = result.traces[number]
-    cases = _cases(result, number, row, baseline)
-    value = estimate([FIGURES[promise.figure].of(case) for case in cases])
-    way_out = _way_out(trace, row, promise)
-    return Judgement(promise=promise, trace=trace.trace, policy=row.policy, value=value, way_out=way_out)
+    """A promise held against one row of the trace of that number, without a way out."""
+    values = [FIGURES[promise.figure].of(case) for case in _cases(result, number, row, baseline)]
+    # One seed without a figure is not averaged away: then there is no mean that anybody could rely on.
+    value = Estimate(math.nan, math.nan) if any(map(math.isnan, values)) else estimate(values)
+    return Judgement(promise=promise, trace=result.traces[number].trace, policy=row.policy, value=value)
+
+
+def _with_way_out(result: BacktestResult, number: int, row: Row, promise: Promise, baseline: Baseline) -> Judgement:
+    """The judgement; where the promise is broken, with the cheapest other policy that would keep it and the SLO."""
+    judgement = _judgement(result, number, row, promise, baseline)
+    if judgement.is_kept:
+        return judgement
+    way_out = WAYS_OUT[FIGURES[promise.figure].about]
+    for other in result.traces[number].choices:
+        if _judgement(result, number, other, promise, baseline).is_kept:
+            times = ratio(other.mean("cost"), row.mean("cost"))
+            way_out = f"{other.policy} keeps this and the SLO at {times:.2f} times the cost"
+            break
+    return replace(judgement, way_out=way_out)
 
 
 def _cases(result: BacktestResult, number: int, row: Row, baseline: Baseline) -> list[Case]:
@@ -266,16 +263,3 @@ def _cases(result: BacktestResult, number: int, row: Row, baseline: Baseline) ->
 
 def _by_seed(row: Row) -> list[tuple[int, Scores]]:
     return list(zip(row.seeds, row.scores, strict=True))
-
-
-def _way_out(trace: TraceResult, row: Row, promise: Promise) -> str:
-    """Another policy of the comparison that does better, or where to look."""
-    about, best, cost = FIGURES[promise.figure].about, trace.best, row.mean("cost")
-    if best is None or best.policy == row.policy:
-        return WAYS_OUT[about]
-    if about == "cost" and best.mean("cost") < cost:
-        return f"{best.policy} meets the SLO at {best.mean('cost') / cost:.2f} times the cost"
-    if about == "service":
-        attained = percent(best.mean("slo_attainment"))
-        return f"{best.policy} meets the SLO with {attained} at {ratio(best.mean('cost'), cost):.2f} times the cost"
-    return WAYS_OUT[about]

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, Self
 
+from hindscale.backtesting.statistics import Estimate
 from hindscale.backtesting.table import lost_share
 from hindscale.backtesting.what_if import MONTH_S
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.units import format_amount, format_duration, parse_duration, percent
 from hindscale.scoring import Scores
 
-__all__ = ["FIGURES", "MONEY", "SHARE", "Case", "Figure", "Promise", "Unit", "ratio"]
+__all__ = ["FIGURES", "SHARE", "Case", "Figure", "Promise", "Unit", "ratio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,18 @@ class Unit:
     Attributes:
         read: From a text or number in a budget to the value.
         show: From the value to a text.
+        show_half_width: From an estimate to the half width of its interval, as it stands behind the mean.
     """
 
     read: Callable[[object], float]
     show: Callable[[float], str]
+    show_half_width: Callable[[Estimate], str]
+
+    def show_estimate(self, value: Estimate) -> str:
+        """The mean, and the half width where there is one."""
+        if math.isnan(value.mean):
+            return "not a number"
+        return self.show(value.mean) + (f" ±{self.show_half_width(value)}" if value.half_width > 0 else "")
 
 
 def _read_number(given: object) -> float:
@@ -50,10 +59,25 @@ def _read_share(given: object) -> float:
     return value
 
 
-MONEY = Unit(read=_read_number, show=format_amount)
-COUNT = Unit(read=_read_number, show=lambda value: f"{value:,.4g}")
-DURATION = Unit(read=_read_duration, show=format_duration)
-SHARE = Unit(read=_read_share, show=percent)
+def _show_count(value: float) -> str:
+    return f"{value:,.4g}"
+
+
+MONEY = Unit(
+    read=_read_number,
+    show=format_amount,
+    show_half_width=lambda value: format_amount(value.half_width, scale=value.mean),
+)
+COUNT = Unit(read=_read_number, show=_show_count, show_half_width=lambda value: _show_count(value.half_width))
+DURATION = Unit(
+    read=_read_duration, show=format_duration, show_half_width=lambda value: format_duration(value.half_width)
+)
+SHARE = Unit(
+    read=_read_share,
+    show=percent,
+    # Rounded up: an interval is not to look narrower than it is.
+    show_half_width=lambda value: f"{math.ceil(value.half_width * 1e4) / 100:.2f}",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,3 +206,18 @@ class Promise:
     def side(self) -> str:
         """In words: `at least` or `at most`."""
         return "at least" if FIGURES[self.figure].at_least else "at most"
+
+    @property
+    def unit(self) -> Unit:
+        """How the figure and its bound are written."""
+        return FIGURES[self.figure].unit
+
+    def is_kept_by(self, value: float) -> bool:
+        """Whether a value is within the bound; what is not a number is not.
+
+        >>> Promise(figure="cost", bound=100.0).is_kept_by(101.0)
+        False
+        """
+        # 1e-9: a bound that was written down and read again may differ in the last digit.
+        slack = 1e-9 * abs(self.bound)
+        return value >= self.bound - slack if FIGURES[self.figure].at_least else value <= self.bound + slack

@@ -49,7 +49,7 @@ class WhatIf:
         for name in names:
             if names.count(name) > 1:
                 raise ParameterError(f"each alternative must have a name of its own, but {name!r} appears twice")
-        assert self.plans  # built here, so that a mistake shows before the first run
+        _ = self.plans  # built here, so that a mistake shows before the first run
 
     @cached_property
     def plans(self) -> tuple[Backtest, ...]:

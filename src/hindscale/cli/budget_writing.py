@@ -11,10 +11,11 @@ from typing import Any
 import yaml
 
 from hindscale.backtesting.budget import Judgement
-from hindscale.backtesting.promises import FIGURES, SHARE
+from hindscale.backtesting.promises import SHARE
 from hindscale.backtesting.result import BacktestResult
 from hindscale.cli.budget_config import entry_with_paths, fingerprints_of, with_paths
 from hindscale.cli.config import BacktestConfig, config_from
+from hindscale.core.slo import Slo
 
 __all__ = ["budget_text"]
 
@@ -51,14 +52,16 @@ def budget_text(
     for trace, policy in dict.fromkeys((each.trace, each.policy) for each in stated):
         mine = [each for each in stated if (each.trace, each.policy) == (trace, policy)]
         entry = {"policy": entry_with_paths(policy, from_folder)} | ({} if one_trace else {"trace": trace})
-        parts += [_measured(mine), _yaml([entry | _sides(mine)])]
+        parts += [_measured(mine, result.backtest.slo), _yaml([entry | _sides(mine)])]
     parts.append(_yaml({"fingerprints": prints.model_dump(exclude_defaults=True)}))
     return "\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _measured(judgements: Sequence[Judgement]) -> str:
-    """A comment with what was measured."""
-    return "# measured: " + ", ".join(f"{each.promise.figure} {each.value_text}" for each in judgements)
+def _measured(judgements: Sequence[Judgement], slo: Slo) -> str:
+    """A comment with what was measured, and that too little is promised where that is all there is."""
+    text = "# measured: " + ", ".join(f"{each.promise.figure} {each.value_text}" for each in judgements)
+    attained = [each.promise.bound for each in judgements if each.promise.figure == "slo_attainment"]
+    return text + (f"\n# This policy misses {slo}: what is promised is less." if min(attained) < slo.percentile else "")
 
 
 def _sides(judgements: Sequence[Judgement]) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def _sides(judgements: Sequence[Judgement]) -> dict[str, Any]:
 
 def _bound(judgement: Judgement) -> float | str:
     bound = judgement.promise.bound
-    if FIGURES[judgement.promise.figure].unit is SHARE:
+    if judgement.promise.unit is SHARE:
         return f"{bound * 100:g}%"
     return int(bound) if bound.is_integer() else bound
 
