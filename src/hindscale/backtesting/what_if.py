@@ -118,16 +118,21 @@ class Answer:
     """What an alternative is worth on one trace.
 
     Attributes:
-        name: The alternative's.
+        alternative: What would be different.
         before: All policies in the base.
         after: All policies in the alternative.
         runs_per_month: How often the trace fits into a month.
     """
 
-    name: str
+    alternative: Alternative
     before: TraceResult
     after: TraceResult
     runs_per_month: float
+
+    @property
+    def name(self) -> str:
+        """What the alternative is called."""
+        return self.alternative.name
 
     @property
     def effects(self) -> tuple[Effect, ...]:
@@ -230,7 +235,7 @@ class WhatIfResult:
         """What each alternative is worth on the trace of that number."""
         return tuple(
             Answer(
-                name=alternative.name,
+                alternative=alternative,
                 before=self.base.traces[trace],
                 after=result.traces[trace],
                 runs_per_month=MONTH_S / _scored_s(self.question.base, trace),

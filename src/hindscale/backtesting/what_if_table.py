@@ -52,7 +52,7 @@ def _table(before: Sequence[Row], answers: Sequence[Answer], *, with_latency: bo
         table.add_row(*_cells(row, with_latency))
     for answer in answers:
         table.add_section()
-        table.add_row("", answer.name)
+        table.add_row("", answer.alternative.text)
         for effect in answer.effects:
             table.add_row(*_cells(effect.after, with_latency), signed(effect.cost), signed(effect.monthly_cost))
     return table

@@ -69,8 +69,10 @@ def _trace_section(result: WhatIfResult, number: int) -> str:
 
 def _alternative(answer: Answer, largest: float) -> str:
     bars = "".join(_bar(effect, largest) for effect in answer.effects)
+    changes = answer.alternative.text.removeprefix(answer.name).removeprefix(":")
+    meaning = f'<p class="scale">{html.escape(answer.name)}: {html.escape(changes)}</p>' if changes else ""
     return (
-        f'<section class="alternative"><h3>{html.escape(answer.verdict())}</h3>'
+        f'<section class="alternative"><h3>{html.escape(answer.verdict())}</h3>{meaning}'
         f'<div class="worth">{bars}</div></section>'
     )
 
@@ -107,7 +109,7 @@ def _reach(effect: Effect) -> float:
 def _rows(before: Sequence[Row], answers: Sequence[Answer]) -> str:
     parts = [_group("as it is"), *(_row(row, "", "") for row in before)]
     for answer in answers:
-        parts.append(_group(answer.name))
+        parts.append(_group(answer.alternative.text))
         parts += [_row(each.after, signed(each.cost), signed(each.monthly_cost)) for each in answer.effects]
     return "".join(parts)
 
