@@ -21,6 +21,7 @@ COMMANDS = (
     ("backtest",),
     ("check",),
     ("what-if",),
+    ("emit",),
     ("traces", "describe"),
     ("traces", "convert"),
     ("traces", "generate"),

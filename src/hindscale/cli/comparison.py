@@ -44,22 +44,34 @@ class Asked:
     flags: dict[str, Any] = field(default_factory=dict)
     file: Path | None = None
 
+    def settings(self) -> BacktestConfig:
+        """The configuration, before any trace is read.
+
+        Raises:
+            InputError: If anything does not fit.
+        """
+        return self._configured()[0]
+
     def plan(self) -> tuple[BacktestConfig, Backtest]:
         """The configuration and the comparison that it describes; what was assumed is said.
 
         Raises:
             InputError: If anything does not fit, or a trace is not the one that a run was made from.
         """
-        from hindscale.cli.config import config_from, read_config
-
-        file = {} if self.file is None else read_config(self.file)
-        config = config_from(merged(file.get("config", file), self.flags), where=str(self.file or "command line"))
+        config, file = self._configured()
         plan = config.backtest()
         if "config" in file and not self._reads_otherwise:
             self._require_same_traces(plan, file.get("traces", {}))
         if not self.flags.get("service", {}).get("base"):
             say_assumptions(plan)
         return config, plan
+
+    def _configured(self) -> tuple[BacktestConfig, dict[str, Any]]:
+        from hindscale.cli.config import config_from, read_config
+
+        file = {} if self.file is None else read_config(self.file)
+        config = config_from(merged(file.get("config", file), self.flags), where=str(self.file or "command line"))
+        return config, file
 
     @property
     def _reads_otherwise(self) -> bool:

@@ -17,14 +17,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from hindscale.backtesting.assumptions import assumed_service
-from hindscale.backtesting.backtest import DEFAULT_POLICIES, OPTIMUM, Backtest, policy_entries
+from hindscale.backtesting.backtest import DEFAULT_POLICIES, OPTIMUM, Backtest, PolicyEntry, policy_entries
 from hindscale.cli.cluster_config import ClusterConfig, ResourceRequestConfig, cluster_values
 from hindscale.cli.config_types import AnyDistribution, Duration, Table
 from hindscale.cli.vertical_config import VerticalConfig, vertical_values
 from hindscale.core.catalog import Catalog, parameters_of, parse_entry
 from hindscale.core.control import Guardrail
 from hindscale.core.errors import ParameterError, did_you_mean
-from hindscale.core.service import Balancer, ResourceUse, ServiceProfile
+from hindscale.core.service import Balancer, ResourceUse, ServiceProfile, ServiceSpec
 from hindscale.core.slo import Slo
 from hindscale.guardrails import GUARDRAILS
 from hindscale.policies import POLICIES
@@ -159,13 +159,13 @@ class BacktestConfig(BaseModel):
         profile, slo = self._service_and_slo(traces)
         return Backtest(
             traces=traces,
-            policies=policy_entries(tuple(self._policy_texts())),
+            policies=self.policy_entries(),
             service=profile,
             slo=slo,
             control_interval_s=self.control_interval_s,
             min_replicas=self.min_replicas,
             max_replicas=self.max_replicas,
-            guardrails=tuple(build_guardrail(text) for text in self.guardrails if text != "none"),
+            guardrails=self.chosen_guardrails(),
             seeds=self.seeds,
             first_seed=self.first_seed,
             settings=SimulationSettings(
@@ -178,6 +178,33 @@ class BacktestConfig(BaseModel):
                 vertical=None if self.vertical is None else self.vertical.vertical(profile.name),
             ),
         )
+
+    def service_without_traffic(self) -> ServiceSpec:
+        """The service as policies see it, where no traffic says how large the fleet may become.
+
+        Raises:
+            InputError: If anything does not fit, or `max_replicas` is not given.
+        """
+        if self.max_replicas is None:
+            raise ParameterError(
+                "max_replicas must be given where no trace says what the peak needs; --max-replicas 20"
+            )
+        profile, slo = self._service_and_slo(())
+        return ServiceSpec(
+            profile=profile,
+            slo=slo,
+            control_interval_s=self.control_interval_s,
+            min_replicas=self.min_replicas,
+            max_replicas=self.max_replicas,
+        )
+
+    def policy_entries(self) -> tuple[PolicyEntry, ...]:
+        """The policies, with what `set` gives to each."""
+        return policy_entries(tuple(self._policy_texts()))
+
+    def chosen_guardrails(self) -> tuple[Guardrail[Any], ...]:
+        """The guardrails besides the bounds."""
+        return tuple(build_guardrail(text) for text in self.guardrails if text != "none")
 
     def _service_and_slo(self, traces: Sequence[Trace]) -> tuple[ServiceProfile, Slo]:
         if self.service.base is None:

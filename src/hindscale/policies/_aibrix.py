@@ -23,11 +23,14 @@ from hindscale.autoscalers.aibrix import (
 )
 from hindscale.autoscalers.aibrix.schedules import DAY_S
 from hindscale.autoscalers.aibrix.windows import Buckets
+from hindscale.autoscalers.aibrix.writing import pod_autoscaler_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_finite, require_ordered, require_positive
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.sizing import capacity_rps
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
 
 STABLE_WINDOW_S = 180.0
 PANIC_WINDOW_S = 60.0
+SOURCES_NOTE = "Where metricsSources are read (port, path, endpoint) is an assumption: check it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,3 +321,21 @@ class AibrixStrategy:
             algorithm=self.algorithm,
         )
         return Decision(desired_replicas=replicas, reason=reason), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The PodAutoscaler that this is."""
+        if self.schedules:
+            raise ParameterError(f"schedules cannot be emitted: their time zone is not kept; edit {self.manifest}")
+        document = pod_autoscaler_document(
+            self.strategy,
+            self.context,
+            [(metric.name, metric.target) for metric in self.watched],
+            workload,
+            windows_s=(self.stable_window_s, self.panic_window_s),
+        )
+        return Manifest(
+            reader=f"aibrix-{self.strategy.lower()}",
+            documents=(document,),
+            outside=settings_outside(self, {"interval_s": EMULATION}),
+            notes=(SOURCES_NOTE, *origin_notes(self)),
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hindscale.autoscalers.knative import (
@@ -11,14 +11,18 @@ from hindscale.autoscalers.knative import (
     Collection,
     DeciderSpec,
     ReconcilerSpec,
+    Revision,
     config_from_map,
     decider_spec,
     empty_collection,
     reconciler_spec,
     revision_from_annotations,
 )
+from hindscale.autoscalers.knative.writing import annotations_of, service_document
+from hindscale.autoscalers.writing import Manifest, Outside, Workload
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 
-__all__ = ["REVISION_FIELDS", "Settings", "cluster_fields", "settings_of"]
+__all__ = ["REVISION_FIELDS", "Settings", "cluster_fields", "knative_manifest", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,16 @@ REVISION_FIELDS = {
     "progress_deadline_s": "progress_deadline_s",
 }
 """Fields of the policy that a revision sets, with its own names for them."""
+
+
+_CLUSTER = "key {} of the ConfigMap config-autoscaler, for all revisions of the cluster"
+_OUTSIDE = {
+    "max_scale_up_rate": _CLUSTER.format("max-scale-up-rate"),
+    "max_scale_down_rate": _CLUSTER.format("max-scale-down-rate"),
+    "enable_scale_to_zero": _CLUSTER.format("enable-scale-to-zero"),
+    "scale_to_zero_grace_period_s": _CLUSTER.format("scale-to-zero-grace-period"),
+    "interval_s": EMULATION,
+}
 
 
 def cluster_fields(config: AutoscalerConfig, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,10 +101,9 @@ def settings_of(policy: Any) -> Settings:
         },
         path="",
     )
-    given = {field: getattr(policy, field) for field in REVISION_FIELDS if field != "container_concurrency"}
-    annotations = {_annotation(field): _text(field, value) for field, value in given.items() if value is not None}
+    written = annotations_of(revision_of(policy))
     revision = revision_from_annotations(
-        annotations, container_concurrency=policy.container_concurrency, config=config, path=""
+        written, container_concurrency=policy.container_concurrency, config=config, path=""
     )
     return Settings(
         decider=decider_spec(config, revision),
@@ -99,10 +112,22 @@ def settings_of(policy: Any) -> Settings:
     )
 
 
-def _annotation(field: str) -> str:
-    domain = "serving" if field == "progress_deadline_s" else "autoscaling"
-    return f"{domain}.knative.dev/{field.removesuffix('_s').replace('_', '-')}"
+def revision_of(policy: Any) -> Revision:
+    """The revision that a policy's fields stand for, unchecked."""
+    return Revision(**{attribute: getattr(policy, field) for field, attribute in REVISION_FIELDS.items()})
 
 
-def _text(field: str, value: object) -> str:
-    return f"{value!r}s" if field.endswith("_s") else str(value)
+def knative_manifest(policy: Any, workload: Workload) -> Manifest:
+    """The part of a Service that says what the policy says."""
+    revision, outside = revision_of(policy), settings_outside(policy, _OUTSIDE)
+    if revision.initial_scale == 0:
+        # The webhook takes it only where the cluster allows it, and so does the reader.
+        place = "annotation autoscaling.knative.dev/initial-scale, with allow-zero-initial-scale in config-autoscaler"
+        outside = (*outside, Outside(parameter="initial_scale", value=0, place=place))
+        revision = replace(revision, initial_scale=None)
+    return Manifest(
+        reader="knative",
+        documents=(service_document(revision, workload),),
+        outside=outside,
+        notes=("Merge it into your Service, whose containers it leaves out.", *origin_notes(policy)),
+    )

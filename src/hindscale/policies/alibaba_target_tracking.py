@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from hindscale.autoscalers.alibaba import read_rule, tracked_instances, tracking_alerts
+from hindscale.autoscalers.alibaba.writing import tracking_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import (
     require_at_least,
     require_fraction,
@@ -14,10 +16,17 @@ from hindscale.core.checks import (
 )
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
-from hindscale.policies._alibaba import AlibabaState, default_qps, followed, out_base, warming
+from hindscale.policies._alibaba import GROUP_NOTE, OF_ESS, AlibabaState, default_qps, followed, out_base, warming
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 
 __all__ = ["AlibabaTargetTracking"]
+_OUTSIDE = {
+    "statistic": OF_ESS,
+    "period_s": OF_ESS,
+    "low_share": OF_ESS,
+    "interval_s": EMULATION,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,24 @@ class AlibabaTargetTracking:
     def decide(self, observation: Observation, state: AlibabaState) -> tuple[Decision, AlibabaState]:
         state, wanted, reason = self.wanted(observation, state)
         return bounded(self, wanted, reason), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The target tracking rule that this is."""
+        document = tracking_document(
+            workload,
+            metric=self.metric,
+            target_value=self.target_value,
+            disable_scale_in=self.disable_scale_in,
+            warmup_s=self.estimated_instance_warmup_s,
+            evaluation_counts=(self.scale_out_evaluation_count, self.scale_in_evaluation_count),
+            bounds=(self.min_replicas, self.max_replicas),
+        )
+        return Manifest(
+            reader=self.name,
+            documents=(document,),
+            outside=settings_outside(self, _OUTSIDE, defaults={"interval_s": self.period_s}),
+            notes=(GROUP_NOTE, *origin_notes(self)),
+        )
 
     def wanted(self, observation: Observation, state: AlibabaState) -> tuple[AlibabaState, int, str]:
         """What the rule asks for before bounds, and why."""

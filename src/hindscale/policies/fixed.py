@@ -24,6 +24,7 @@ class Fixed:
     """
 
     name: ClassVar[str] = "fixed"
+    no_manifest: ClassVar[str] = "a fleet of constant size needs no autoscaler, set spec.replicas"
     replicas: int
     hindsight: bool = False
 

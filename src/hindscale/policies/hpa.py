@@ -13,12 +13,14 @@ from hindscale.autoscalers.hpa.pods import Pod
 from hindscale.autoscalers.hpa.settings import DEFAULT_VERSION, SYNC_PERIOD_S
 from hindscale.autoscalers.hpa.stabilization import DOWNSCALE_STABILIZATION_S
 from hindscale.autoscalers.hpa.tolerance import DEFAULT_TOLERANCE
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_nonnegative, require_positive
 from hindscale.core.service import ServiceProfile, ServiceSpec
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._hpa_pods import of_whole_pods, pods_of, sample_of
 from hindscale.policies._hpa_settings import Plan, plan_of
 from hindscale.policies._hpa_signals import Signal
+from hindscale.policies._hpa_writing import hpa_manifest
 from hindscale.sizing import capacity_rps
 
 __all__ = ["HorizontalPodAutoscaler", "HpaState"]
@@ -155,6 +157,10 @@ class HorizontalPodAutoscaler:
         )
         decision = Decision(desired_replicas=outcome.replicas, reason=_reason(outcome, plan.hpa, current))
         return decision, HpaState(memory=memory, replicas=outcome.replicas, ready=ready)
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The HorizontalPodAutoscaler that this is."""
+        return hpa_manifest(self, self._plan, workload)
 
     def _current(self, observation: Observation, state: HpaState) -> int:
         """The count in the scale's spec: what was written last, or more if somebody else asked for more."""

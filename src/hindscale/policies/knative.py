@@ -27,10 +27,17 @@ from hindscale.autoscalers.knative import (
     stable_and_panic,
 )
 from hindscale.autoscalers.knative.activator import SCALE_UNKNOWN
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_at_least, require_positive
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
-from hindscale.policies._knative_settings import REVISION_FIELDS, Settings, cluster_fields, settings_of
+from hindscale.policies._knative_settings import (
+    REVISION_FIELDS,
+    Settings,
+    cluster_fields,
+    knative_manifest,
+    settings_of,
+)
 
 __all__ = ["Knative", "KnativeState"]
 
@@ -173,6 +180,10 @@ class Knative:
         reason = _reason(averages, settings.decider, autoscaler, result, scaling)
         state = KnativeState(collection=collection, autoscaler=autoscaler, reconciler=reconciler, last=result)
         return Decision(desired_replicas=pods, reason=reason), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The annotations of the revision that this is, within a Service."""
+        return knative_manifest(self, workload)
 
     def _recorded(self, observation: Observation, collection: Collection) -> Collection:
         """The windows with the seconds of this interval; without pods or requests there is nobody to report."""

@@ -15,9 +15,12 @@ from hindscale.autoscalers.ray_serve import (
     read_config,
     window_average,
 )
+from hindscale.autoscalers.ray_serve.writing import deployment_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 
 __all__ = ["RayServe", "RayServeState"]
 
@@ -128,6 +131,15 @@ class RayServe:
             decided_at_s=observation.time_s,
         )
         return Decision(desired_replicas=replicas, reason=self._reason(total, replicas, counter, observation)), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The deployment's entry of a Serve config file, with the autoscaling_config that this is."""
+        return Manifest(
+            reader="ray-serve",
+            documents=(deployment_document(self.config, workload),),
+            outside=settings_outside(self, {"interval_s": EMULATION}),
+            notes=("It belongs under applications: deployments: of your Serve config file.", *origin_notes(self)),
+        )
 
     def _passed(self, observation: Observation, state: RayServeState) -> tuple[int, int]:
         """Target and counter after the passes since the last tick, before this one's own."""

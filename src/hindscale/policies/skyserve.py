@@ -19,9 +19,12 @@ from hindscale.autoscalers.skyserve import (
     target_replicas,
     with_hysteresis,
 )
+from hindscale.autoscalers.skyserve.writing import service_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.sizing import capacity_rps
 
 __all__ = ["SkyServe", "SkyServeState"]
@@ -129,6 +132,15 @@ class SkyServe:
             reason = self._reason(requests, wanted, hysteresis)
         after = SkyServeState(arrivals=arrivals, seen_at_s=now_s, decided_at_s=decided_at_s, hysteresis=hysteresis)
         return Decision(desired_replicas=final, reason=reason), after
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The service section of a SkyPilot task, with the replica_policy that this is."""
+        return Manifest(
+            reader="skyserve",
+            documents=(service_document(self.policy),),
+            outside=settings_outside(self, {"interval_s": EMULATION}),
+            notes=(f"Merge it into the task file of {workload.name}.", *origin_notes(self)),
+        )
 
     def _arrivals(self, observation: Observation, state: SkyServeState) -> tuple[tuple[float, float, float], ...]:
         """Requests tick by tick, those of the last minute; a rate covers the time since the tick before."""

@@ -32,6 +32,7 @@ class Utilization:
     """
 
     name: ClassVar[str] = "utilization"
+    no_manifest: ClassVar[str] = "it has a threshold for each direction, an HPA one target; nearest is hpa:target=80"
     upper: float = UPPER
     lower: float = LOWER
     resources: tuple[str, ...] = ("cpu",)
