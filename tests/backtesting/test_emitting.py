@@ -134,6 +134,14 @@ def test_guardrails_that_no_manifest_has_are_refused(guardrails: tuple[Any, ...]
     assert emission_of(PolicyEntry(label="hpa", text="hpa"), SPEC, CHAT, guardrails=guardrails)
 
 
+def test_an_hpa_cannot_take_target_tracking_to_zero() -> None:
+    to_zero = replace(SPEC, min_replicas=0)
+    with pytest.raises(ParameterError, match="min_replicas must be >= 1 for an HPA, was 0; KEDA can"):
+        emission_of(PolicyEntry(label="target-tracking", text="target-tracking"), to_zero, CHAT)
+    keda = emission_of(PolicyEntry(label="keda", text="keda"), to_zero, CHAT)
+    assert keda.manifest.documents[0]["spec"]["minReplicaCount"] == 0
+
+
 def test_one_manifest_cannot_stand_for_two_traces_that_differ() -> None:
     small = RateTrace(name="small", window_s=60.0, requests=np.array([6.0, 6.0]))
     big = RateTrace(name="big", window_s=60.0, requests=np.array([9000.0, 9000.0]))

@@ -301,6 +301,8 @@ def test_no_parameter_is_lost(name: str, parameter: str) -> None:
 MATTERS: Mapping[tuple[str, str], Mapping[str, object]] = {
     ("keda", "idle_replica_count"): {"min_replica_count": 2},
     ("aws-step-scaling", "scale_in_threshold"): {"metric": "cpu"},
+    ("alibaba-simple", "min_adjustment_magnitude"): {"adjustment_type": "PercentChangeInCapacity"},
+    ("alibaba-step", "min_adjustment_magnitude"): {"adjustment_type": "PercentChangeInCapacity"},
 }
 OTHER: Mapping[str, object] = {
     "min_replicas": 2, "max_replicas": 17, "min_scale": 2, "max_scale": 17, "initial_scale": 3, "activation_scale": 4,

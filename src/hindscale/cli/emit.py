@@ -43,6 +43,10 @@ def emit(
     out: Annotated[str, option(text="Where to write it; - for standard output.", metavar="FILE")] = STDOUT,
 ) -> int:
     """Write a policy as a manifest, with its predicted cost and attainment."""
+    from hindscale.core.checks import require_at_least
+
+    if jobs is not None:
+        require_at_least(1, jobs=jobs)
     given: dict[str, Any] = {"namespace": namespace, "query": query}
     if prometheus is not None:
         given["prometheus"] = prometheus

@@ -156,7 +156,9 @@ def triggered_document(
 
 
 def _rule(rule: TriggeredRule, rule_type: str, warmup_s: float) -> dict[str, Any]:
-    shared = {"AdjustmentType": rule.adjustment_type, "MinAdjustmentMagnitude": rule.min_adjustment_magnitude}
+    shared: dict[str, Any] = {"AdjustmentType": rule.adjustment_type}
+    if rule.min_adjustment_magnitude and rule.adjustment_type == "PercentChangeInCapacity":
+        shared["MinAdjustmentMagnitude"] = rule.min_adjustment_magnitude  # of a percentage alone
     if rule_type == "SimpleScalingRule":
         cooldown_s = whole_seconds(rule.cooldown_s, field="Cooldown")
         return {**shared, "AdjustmentValue": rule.steps[0].adjustment, "Cooldown": cooldown_s}

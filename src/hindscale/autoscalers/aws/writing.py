@@ -248,7 +248,8 @@ def _step_policy(
         "MetricAggregationType": statistic,
         "StepAdjustments": steps_document(policy.steps),
     }
-    if policy.adjustment_type == "PercentChangeInCapacity":  # it means nothing to the others
+    if policy.min_adjustment_magnitude and policy.adjustment_type == "PercentChangeInCapacity":
+        # Of a percentage alone: the API refuses it beside the other types.
         body["MinAdjustmentMagnitude"] = policy.min_adjustment_magnitude
     document: dict[str, Any] = {"PolicyName": name, "PolicyType": "StepScaling", **scalable.identity}
     if warmup_s is not None:
