@@ -134,6 +134,20 @@ def test_guardrails_that_no_manifest_has_are_refused(guardrails: tuple[Any, ...]
     assert emission_of(PolicyEntry(label="hpa", text="hpa"), SPEC, CHAT, guardrails=guardrails)
 
 
+@pytest.mark.parametrize(
+    ("policy", "given_", "message"),
+    [
+        ("hpa", {"query": "x"}, "query has no place in the manifest of hpa; it is for keda"),
+        ("ray-serve", {"metric": "x"}, "metric has no place in the manifest of ray-serve; it is for hpa, keda"),
+        ("skyserve", {"prometheus": "http://p"}, "prometheus has no place in the manifest of skyserve; it is for keda"),
+    ],
+)
+def test_what_has_no_place_is_not_taken_in_silence(policy: str, given_: dict[str, str], message: str) -> None:
+    with pytest.raises(ParameterError) as raised:
+        emission_of(PolicyEntry(label=policy, text=policy), SPEC, replace(CHAT, **given_))
+    assert str(raised.value) == message
+
+
 def test_an_hpa_cannot_take_target_tracking_to_zero() -> None:
     to_zero = replace(SPEC, min_replicas=0)
     with pytest.raises(ParameterError, match="min_replicas must be >= 1 for an HPA, was 0; KEDA can"):

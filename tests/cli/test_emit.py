@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -43,6 +44,22 @@ def test_a_file_is_read_back_to_the_same_backtest(
     assert main(["backtest", rates, *read_back[3:], "--policy", "hpa:target=70,tolerance=0.05", "--seeds", "1"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if "hpa:" in line]
     assert len(rows) >= 2
+
+
+def test_the_settings_of_a_run_can_be_taken_from_its_folder(
+    rates: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    asked = ("--policy", "hpa:target=70", "--policy", "keda", "--seeds", "1", "--slots", "2", "--out", str(run))
+    assert main(["backtest", rates, *asked]) == 0
+    assert call("--config", str(run / "run.json")) == 2
+    assert "emit writes one policy, was asked for 2 (hpa:target=70, keda)" in capsys.readouterr().err
+    assert call("--config", str(run / "run.json"), "--policy", "hpa:target=70") == 0
+    printed = capsys.readouterr().out
+    assert "# For model-server: 2 slots" in printed
+    rows = json.loads((run / "scores.json").read_text())["traces"][0]["policies"]
+    cost = next(row["runs"][0]["cost"] for row in rows if row["policy"] == "hpa:target=70")
+    assert f"#   cost {cost:.2f}, " in printed
 
 
 def test_without_a_trace_there_is_a_bare_manifest(capsys: pytest.CaptureFixture[str]) -> None:

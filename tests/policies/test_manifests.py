@@ -443,6 +443,30 @@ def test_a_cluster_that_scales_an_hpa_to_zero_needs_its_gate(tmp_path: Any) -> N
     assert read_back(policy).as_manifest(CHAT).means_the_same_as(written)
 
 
+@pytest.mark.parametrize(
+    ("name", "given_", "signal"),
+    [
+        ("hpa", {"metric": "accelerator"}, "accelerator_percent"),
+        ("hpa", {"metric": "concurrency"}, "concurrency"),
+        ("target-tracking", {}, "concurrency"),
+    ],
+)
+def test_a_metric_may_be_called_as_it_is_where_it_runs(name: str, given_: dict[str, object], signal: str) -> None:
+    there = dataclasses.replace(CHAT, metric="vllm:num_requests_running")
+    policy = emittable(name, given_)
+    written = policy.as_manifest(there)
+    assert 'name: "vllm:num_requests_running"' in written.text
+    assert written.parameters("")["signals"] == (f"vllm:num_requests_running={signal}",)
+    again = build_policy(written.reader, SPEC, written.parameters(written.text))
+    assert again.as_manifest(there).means_the_same_as(written)
+
+
+def test_a_metric_of_kubernetes_itself_keeps_its_name() -> None:
+    policy = emittable("hpa", {"metric": "cpu"})
+    with pytest.raises(ParameterError, match="metric 'gpu' would name one metric of the user's own, but this follows"):
+        policy.as_manifest(dataclasses.replace(CHAT, metric="gpu"))
+
+
 KEDA = """
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject

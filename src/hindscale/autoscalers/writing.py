@@ -35,8 +35,9 @@ class Workload:
         min_replicas: The fleet never goes below, for policies without bounds of their own; >= 0.
         max_replicas: The fleet never goes above, likewise; >= 1.
         scale_down_window_s: A wish to shrink must have lasted this long, likewise; >= 0.
+        metric: What the metric is called where it is measured, for HPA and KEDA; empty for hindscale's name.
         prometheus: URL of the Prometheus that KEDA asks.
-        query: What KEDA asks it; empty for the sum of a metric that is called as the policy's.
+        query: What KEDA asks it; empty for the sum of that metric.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Workload:
     min_replicas: int = 1
     max_replicas: int = 10
     scale_down_window_s: float = 300.0
+    metric: str = ""
     prometheus: str = "http://prometheus-operated.monitoring.svc:9090"
     query: str = ""
 

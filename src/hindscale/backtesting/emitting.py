@@ -6,22 +6,20 @@ was read back: the figures in the comments are those of the file below them.
 
 from __future__ import annotations
 
-import math
-import shlex
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hindscale.autoscalers.writing import Manifest, Workload, comment, plain_number
+from hindscale.autoscalers.writing import Manifest, Workload, comment
+from hindscale.backtesting._manifest_comments import prediction_lines, reading_lines
 from hindscale.backtesting._vertical_manifest import with_vertical
 from hindscale.backtesting.backtest import Backtest, PolicyEntry
-from hindscale.backtesting.folder import fingerprint
-from hindscale.backtesting.result import BacktestResult, Row, describe_scale
+from hindscale.backtesting.result import BacktestResult
 from hindscale.backtesting.workers import perform_all
 from hindscale.core.control import Guardrail
 from hindscale.core.errors import ParameterError, RunError
 from hindscale.core.service import ServiceProfile, ServiceSpec
-from hindscale.core.units import format_amount, format_duration, percent
 from hindscale.guardrails.stabilization import Stabilization
 from hindscale.policies import build_policy
 from hindscale.policies._writing import Emittable
@@ -29,8 +27,8 @@ from hindscale.simulation.vertical import VerticalAutoscaler
 
 __all__ = ["Emission", "emission_of", "emitted", "require_one"]
 
-MONTH_H = 730
-"""Hours that clouds bill for a month."""
+_ASKS = {"metric": ("hpa", "keda"), "prometheus": ("keda",), "query": ("keda",)}
+"""Which systems are asked for a metric, or ask for one, by what is said of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,39 +59,9 @@ class Emission:
         from hindscale import __version__
 
         made = f"Made by hindscale {__version__}" + (f": {command}" if command else "")
-        lines = [
-            made,
-            f"{self.entry.label}, for {self.policy.emulates}",
-            *self._predictions(),
-            *self._instructions(file),
-        ]
-        return comment(lines) + self.manifest.text
-
-    def _predictions(self) -> list[str]:
-        result = self.result
-        if result is None:
-            return ["", "Nothing is predicted: it was not run on any traffic."]
-        lines = []
-        for trace, found in zip(result.backtest.traces, result.traces, strict=True):
-            scored_h = (trace.duration_s - result.backtest.settings.warm_up_s) / 3600
-            lines += ["", f"Predicted on {describe_scale(result, trace.name)}"]
-            lines += [f"  sha256 {fingerprint(trace)}", *_figures(found.rows[0], result, scored_h)]
-        return lines
-
-    def _instructions(self, file: str) -> list[str]:
-        manifest, service = self.manifest, self.service
-        given = ",".join(f"{name}={_plain(value)}" for name, value in manifest.parameters(file).items())
-        read_back = shlex.join(["hindscale", "backtest", "TRACE", "--policy", f"{manifest.reader}:{given}"])
-        lines = [
-            "",
-            f"For {service.name}: {service.slots} slots, service time {service.service_time},",
-            f"  cold start {service.cold_start}, {service.price_per_replica_hour:g} a replica hour{_patience(service)}",
-            f"Read back by: {read_back}",
-        ]
-        if manifest.outside:
-            lines.append("Not in this file, but part of the policy:")
-            lines += [f"  {each.parameter}={_plain(each.value)}: {each.place}" for each in manifest.outside]
-        return [*lines, *manifest.notes, ""]
+        what = f"{self.entry.label}, for {self.policy.emulates}"
+        predicted, read = prediction_lines(self.result), reading_lines(self.manifest, self.service, file)
+        return comment([made, what, "", *predicted, "", *read, ""]) + self.manifest.text
 
 
 def emission_of(
@@ -125,6 +93,7 @@ def emission_of(
             scale_down_window_s=_scale_down_window_s(guardrails),
         )
     manifest = policy.as_manifest(workload)
+    _require_used(workload, manifest.reader)
     read_back = _read_back(manifest, spec, workload)
     if vertical is not None:
         manifest = with_vertical(manifest, vertical, workload)
@@ -195,6 +164,20 @@ def _emittable(entry: PolicyEntry, spec: ServiceSpec) -> Emittable:
     )
 
 
+def _require_used(workload: Workload, reader: str) -> None:
+    """What is said of a metric and of Prometheus has a place in the manifest.
+
+    Raises:
+        ParameterError: If the system has none for it.
+    """
+    for field in dataclasses.fields(workload):
+        readers = _ASKS.get(field.name, (reader,))
+        if reader not in readers and getattr(workload, field.name) != field.default:
+            raise ParameterError(
+                f"{field.name} has no place in the manifest of {reader}; it is for {', '.join(readers)}"
+            )
+
+
 def _scale_down_window_s(guardrails: Sequence[Guardrail[Any]]) -> float:
     """What the guardrails say that a manifest can say too: how long a wish to shrink must last.
 
@@ -223,41 +206,3 @@ def _read_back(manifest: Manifest, spec: ServiceSpec, workload: Workload) -> Any
     if not policy.as_manifest(workload).means_the_same_as(manifest):
         raise RunError(f"{manifest.reader}: what was written is read back as something else; please report this")
     return policy
-
-
-def _figures(row: Row, result: BacktestResult, scored_h: float) -> list[str]:
-    """Cost and attainment in words, with what they are sure of."""
-    cost, slo = row.over_seeds("cost"), result.backtest.slo
-    hourly = cost.mean / scored_h
-    monthly = format_amount(MONTH_H * hourly)
-    seeds = f"{len(row.seeds)} seeds from {row.seeds[0]}" if len(row.seeds) > 1 else f"one seed, {row.seeds[0]}"
-    attained = row.over_seeds("slo_attainment")
-    money = f"{format_amount(cost.mean)}{_sure(cost.half_width, lambda half: format_amount(half, scale=cost.mean))}"
-    share = f"{percent(attained.mean)}{_sure(attained.half_width, lambda half: f'{100 * half:.2f}%')}"
-    lines = [
-        f"  cost {money}, {format_amount(hourly)} an hour, {monthly} a month of {MONTH_H} hours",
-        f"  attainment {share} of requests, {'meets' if row.meets_slo else 'MISSES'} {slo}",
-    ]
-    if slo.minutes_share is not None:
-        lines.append(f"  attainment {percent(row.mean('minutes_attainment'))} of minutes")
-    most = max(each.most_replicas for each in row.scores)
-    lines.append(f"  replicas {row.mean('mean_replicas'):.1f} on average, {most} at most")
-    return [*lines, f"  mean of {seeds}{', ± 95% interval' if len(row.seeds) > 1 else ', so no interval'}"]
-
-
-def _patience(service: ServiceProfile) -> str:
-    wait_s = service.queue_timeout_s
-    return "" if wait_s is None else f", requests give up after {format_duration(wait_s)}"
-
-
-def _sure(half_width: float, written: Callable[[float], str]) -> str:
-    return "" if math.isnan(half_width) else f" ±{written(half_width)}"
-
-
-def _plain(value: object) -> str:
-    """A value as it is given on the command line."""
-    if isinstance(value, tuple):
-        return ";".join(str(each) for each in value)
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    return str(plain_number(value) if isinstance(value, float) else value)

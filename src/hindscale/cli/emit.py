@@ -34,6 +34,7 @@ def emit(
     context: typer.Context,
     name: Annotated[str | None, option(text="What is scaled [the service's name].", metavar="NAME")] = None,
     namespace: Annotated[str, option(text="Its namespace.", metavar="NAME")] = "",
+    metric: Annotated[str, option(text="What the metric is called where you run it.", metavar="NAME")] = "",
     prometheus: Annotated[str | None, option(text="The Prometheus that KEDA asks.", metavar="URL")] = None,
     query: Annotated[str, option(text="What KEDA asks it.", metavar="PROMQL")] = "",
     predict: Annotated[
@@ -47,7 +48,7 @@ def emit(
 
     if jobs is not None:
         require_at_least(1, jobs=jobs)
-    given: dict[str, Any] = {"namespace": namespace, "query": query}
+    given: dict[str, Any] = {"namespace": namespace, "metric": metric, "query": query}
     if prometheus is not None:
         given["prometheus"] = prometheus
     emission = _emission(asked, name, given, predict=predict, jobs=jobs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hindscale.autoscalers.hpa import Hpa, Metric, MetricType, TargetType
@@ -12,7 +14,7 @@ from hindscale.autoscalers.writing import Manifest, Outside, Workload, whole_sec
 from hindscale.core.errors import ParameterError
 from hindscale.core.rounding import ceil
 from hindscale.policies._hpa_settings import Plan
-from hindscale.policies._hpa_signals import RESOURCE_TYPES
+from hindscale.policies._hpa_signals import RESOURCE_TYPES, SIGNALS, Signal, parse_signals
 from hindscale.policies._writing import EMULATION, UNKNOWN, origin_notes, settings_outside
 
 __all__ = ["CONTROLLER", "hpa_manifest", "load_manifest"]
@@ -28,12 +30,13 @@ _OUTSIDE = {
     **CONTROLLER,
     "interval_s": _FLAG.format("sync-period"),
     "scale_to_zero": "feature gate HPAScaleToZero of the API server and kube-controller-manager",
-    "signals": "what the metrics are among hindscale's measurements",
     "cpu_request": "resources.requests of the Deployment's containers",
     "memory_request": "resources.requests of the Deployment's containers",
 }
+_SIGNALS = "what the metrics are among hindscale's measurements"
 _OF_CPU = {"metric_window_s": EMULATION, "cold_start_s": EMULATION}
 """They say which pods are unready for cpu, and play no part otherwise."""
+_LOAD = "concurrency"
 _APIS = {
     MetricType.PODS: "the custom metrics API must serve {}, for each pod",
     MetricType.EXTERNAL: "the external metrics API must serve {}, for the whole service",
@@ -48,18 +51,40 @@ def hpa_manifest(policy: Any, plan: Plan, workload: Workload) -> Manifest:
     """
     follows_cpu = any(metric.type in RESOURCE_TYPES and metric.name == "cpu" for metric in plan.hpa.metrics)
     places = _OUTSIDE | (_OF_CPU if follows_cpu else {})
+    hpa, signals = _named(plan.hpa, policy.signals, workload.metric)
     return Manifest(
         reader="hpa",
-        documents=(hpa_document(plan.hpa, workload),),
-        outside=settings_outside(policy, places, defaults={"cold_start_s": UNKNOWN}),
-        notes=(*_metric_notes(plan), *origin_notes(policy)),
+        documents=(hpa_document(hpa, workload),),
+        outside=(*settings_outside(policy, places, defaults={"cold_start_s": UNKNOWN}), *_signals_outside(signals)),
+        notes=(*_metric_notes(hpa, plan.signals), *origin_notes(policy)),
     )
 
 
-def _metric_notes(plan: Plan) -> tuple[str, ...]:
+def _named(hpa: Hpa, signals: tuple[str, ...], name: str) -> tuple[Hpa, tuple[str, ...]]:
+    """The HPA with its one custom metric called by that name, and what the reader is told of the name.
+
+    Raises:
+        ParameterError: If there is not one such metric.
+    """
+    if not name:
+        return hpa, signals
+    custom = [metric for metric in hpa.metrics if metric.type in _APIS]
+    if len(custom) != 1:
+        followed = ", ".join(metric.name for metric in hpa.metrics)
+        raise ParameterError(f"metric {name!r} would name one metric of the user's own, but this follows {followed}")
+    signal = parse_signals(signals).get(custom[0].name, custom[0].name)
+    metrics = tuple(replace(each, name=name) if each == custom[0] else each for each in hpa.metrics)
+    return replace(hpa, metrics=metrics), () if name == signal else (f"{name}={signal}",)
+
+
+def _signals_outside(signals: tuple[str, ...]) -> tuple[Outside, ...]:
+    return (Outside(parameter="signals", value=signals, place=_SIGNALS),) if signals else ()
+
+
+def _metric_notes(hpa: Hpa, signals: Sequence[Signal]) -> tuple[str, ...]:
     return tuple(
         f"Metric {metric.name}: {_APIS[metric.type].format(' + '.join(signal.reads))}."
-        for metric, signal in zip(plan.hpa.metrics, plan.signals, strict=True)
+        for metric, signal in zip(hpa.metrics, signals, strict=True)
         if metric.type in _APIS
     )
 
@@ -81,21 +106,21 @@ def load_manifest(target: float, *, tolerance: float, workload: Workload) -> Man
     if workload.min_replicas == 0:
         raise ParameterError("min_replicas must be >= 1 for an HPA, was 0; KEDA can: emit the policy keda")
     metric = Metric(
-        type=MetricType.EXTERNAL, name="concurrency", target_type=TargetType.AVERAGE_VALUE, target=ceil(1000.0 * target)
+        type=MetricType.EXTERNAL, name=_LOAD, target_type=TargetType.AVERAGE_VALUE, target=ceil(1000.0 * target)
     )
-    hpa = Hpa(
+    plain = Hpa(
         min_replicas=workload.min_replicas,
         max_replicas=workload.max_replicas,
         metrics=(metric,),
         behavior=_unlimited(workload),
     )
-    reads = ("ongoing_requests", "queued_requests")
-    is_usual = tolerance == DEFAULT_TOLERANCE
+    hpa, signals = _named(plain, (), workload.metric)
+    told = Outside(parameter="tolerance", value=tolerance, place=CONTROLLER["tolerance"])
     return Manifest(
         reader="hpa",
         documents=(hpa_document(hpa, workload),),
-        outside=() if is_usual else (Outside(parameter="tolerance", value=tolerance, place=CONTROLLER["tolerance"]),),
-        notes=(f"Metric concurrency: {_APIS[MetricType.EXTERNAL].format(' + '.join(reads))}.",),
+        outside=(*((told,) if tolerance != DEFAULT_TOLERANCE else ()), *_signals_outside(signals)),
+        notes=_metric_notes(hpa, (SIGNALS[_LOAD],)),
     )
 
 

@@ -45,7 +45,7 @@ def keda_manifest(policy: Any, plan: Plan, workload: Workload) -> Manifest:
 def _asking_prometheus(policy: Any, trigger: Trigger, plan: Plan, workload: Workload) -> tuple[Trigger, str]:
     """The policy's own trigger with all that KEDA needs, and what to know of its query."""
     reads = " + ".join(plan.signals[0].reads)
-    query = workload.query or _default_query(policy.metric, workload)
+    query = workload.query or _default_query(workload.metric or policy.metric, workload)
     metadata = {
         "serverAddress": workload.prometheus,
         "query": query,
