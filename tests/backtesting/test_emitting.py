@@ -95,6 +95,18 @@ def test_target_tracking_is_an_hpa_to_the_last_decision_on_recorded_traffic(real
     assert own.scores == hpa.scores
 
 
+EMULATED = sorted(name for name, cls in POLICIES.classes.items() if hasattr(cls, "emulates"))
+
+
+@pytest.mark.parametrize("name", EMULATED)
+def test_what_was_read_back_comes_to_the_same_on_recorded_traffic(real_traces: Path, name: str) -> None:
+    trace = read_trace(real_traces / "azure_functions_2019_bd33ce4b.parquet").between(0.0, 6 * 3600.0)
+    asked = Backtest(traces=(trace,), policies=(PolicyEntry(label=name, text=name),), seeds=1)
+    emission = emitted(asked, CHAT, jobs=1)
+    assert emission.result is not None
+    assert emission.result.traces[0].rows[0].scores == (asked.perform(asked.runs[0]).scores,)
+
+
 @pytest.mark.parametrize(
     ("policy", "message"),
     [

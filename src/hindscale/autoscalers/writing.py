@@ -17,7 +17,7 @@ import yaml
 from hindscale.core.checks import require_at_least, require_count, require_nonnegative, require_ordered
 from hindscale.core.errors import ParameterError
 
-__all__ = ["Manifest", "Outside", "Workload", "comment", "plain_number", "whole", "whole_seconds", "yaml_text"]
+__all__ = ["Manifest", "Outside", "Workload", "comment", "plain_number", "whole_seconds", "yaml_text"]
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9./_-]+")
@@ -95,14 +95,12 @@ class Manifest:
     Attributes:
         reader: The policy that emulates the system, and reads the documents back.
         documents: One mapping a document.
-        read_as: Parameters of that policy that are given the file.
-        outside: What is given to that policy beside the file.
+        outside: What is given to that policy beside the file, which is its parameter `manifest`.
         notes: What to know before it is applied, a line each.
     """
 
     reader: str
     documents: tuple[Mapping[str, Any], ...]
-    read_as: tuple[str, ...] = ("manifest",)
     outside: tuple[Outside, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -117,15 +115,12 @@ class Manifest:
         Args:
             source: The file, or its text.
         """
-        return dict.fromkeys(self.read_as, source) | {each.parameter: each.value for each in self.outside}
+        return {"manifest": source} | {each.parameter: each.value for each in self.outside}
 
     def means_the_same_as(self, other: Manifest) -> bool:
         """Whether both stand for the same settings, in the documents and beside them."""
-        return (self.reader, self.documents, self.parameters("")) == (
-            other.reader,
-            other.documents,
-            other.parameters(""),
-        )
+        settings = [(each.reader, each.documents, each.parameters("")) for each in (self, other)]
+        return settings[0] == settings[1]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -190,18 +185,9 @@ def whole_seconds(seconds: float, *, field: str) -> int:
     >>> whole_seconds(90.0, field="cooldownPeriod")
     90
     """
-    return whole(seconds, field=field, unit="seconds")
-
-
-def whole(value: float, *, field: str, unit: str) -> int:
-    """A whole number for a field that takes nothing else.
-
-    Raises:
-        ParameterError: If there is a fraction, which the field cannot carry.
-    """
-    if not float(value).is_integer():
-        raise ParameterError(f"{field} takes whole {unit}, was {value:g}; round it")
-    return int(value)
+    if not float(seconds).is_integer():
+        raise ParameterError(f"{field} takes whole seconds, was {seconds:g}; round it")
+    return int(seconds)
 
 
 def plain_number(value: float) -> int | float:

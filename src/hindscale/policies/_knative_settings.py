@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hindscale.autoscalers.knative import (
@@ -18,11 +18,9 @@ from hindscale.autoscalers.knative import (
     reconciler_spec,
     revision_from_annotations,
 )
-from hindscale.autoscalers.knative.writing import annotations_of, service_document
-from hindscale.autoscalers.writing import Manifest, Outside, Workload
-from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
+from hindscale.autoscalers.knative.writing import annotations_of
 
-__all__ = ["REVISION_FIELDS", "Settings", "cluster_fields", "knative_manifest", "settings_of"]
+__all__ = ["REVISION_FIELDS", "Settings", "cluster_fields", "revision_of", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +51,6 @@ REVISION_FIELDS = {
     "progress_deadline_s": "progress_deadline_s",
 }
 """Fields of the policy that a revision sets, with its own names for them."""
-
-
-_CLUSTER = "key {} of the ConfigMap config-autoscaler, for all revisions of the cluster"
-_OUTSIDE = {
-    "max_scale_up_rate": _CLUSTER.format("max-scale-up-rate"),
-    "max_scale_down_rate": _CLUSTER.format("max-scale-down-rate"),
-    "enable_scale_to_zero": _CLUSTER.format("enable-scale-to-zero"),
-    "scale_to_zero_grace_period_s": _CLUSTER.format("scale-to-zero-grace-period"),
-    "interval_s": EMULATION,
-}
 
 
 def cluster_fields(config: AutoscalerConfig, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,19 +103,3 @@ def settings_of(policy: Any) -> Settings:
 def revision_of(policy: Any) -> Revision:
     """The revision that a policy's fields stand for, unchecked."""
     return Revision(**{attribute: getattr(policy, field) for field, attribute in REVISION_FIELDS.items()})
-
-
-def knative_manifest(policy: Any, workload: Workload) -> Manifest:
-    """The part of a Service that says what the policy says."""
-    revision, outside = revision_of(policy), settings_outside(policy, _OUTSIDE)
-    if revision.initial_scale == 0:
-        # The webhook takes it only where the cluster allows it, and so does the reader.
-        place = "annotation autoscaling.knative.dev/initial-scale, with allow-zero-initial-scale in config-autoscaler"
-        outside = (*outside, Outside(parameter="initial_scale", value=0, place=place))
-        revision = replace(revision, initial_scale=None)
-    return Manifest(
-        reader="knative",
-        documents=(service_document(revision, workload),),
-        outside=outside,
-        notes=("Merge it into your Service, whose containers it leaves out.", *origin_notes(policy)),
-    )

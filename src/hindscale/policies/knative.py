@@ -31,13 +31,8 @@ from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_at_least, require_positive
 from hindscale.core.service import ServiceSpec
 from hindscale.core.values import Decision, Observation
-from hindscale.policies._knative_settings import (
-    REVISION_FIELDS,
-    Settings,
-    cluster_fields,
-    knative_manifest,
-    settings_of,
-)
+from hindscale.policies._knative_settings import REVISION_FIELDS, Settings, cluster_fields, settings_of
+from hindscale.policies._knative_writing import knative_manifest
 
 __all__ = ["Knative", "KnativeState"]
 
