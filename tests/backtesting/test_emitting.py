@@ -46,7 +46,7 @@ def test_the_comments_say_what_it_costs_what_it_keeps_and_on_which_traffic() -> 
     assert "# keda, for KEDA, main branch of August 2026, on the HPA of Kubernetes 1.28 to 1.33\n" in said
     assert "# Predicted on rates: 6min, 3,180 requests (8.83/s, peak 30/s)\n" in said
     assert f"#   sha256 {fingerprint(RATES)}\n" in said
-    assert re.search(r"#   cost [\d.]+ ±[\d.]+, [\d.]+ an hour, [\d,]+ a month of 730 hours\n", said)
+    assert re.search(r"#   cost [\d.]+ ±[\d.]+, [\d.]+ an hour, [\d,]+ a month of 30 days\n", said)
     assert re.search(r"#   attainment [\d.]+% ±[\d.]+% of requests, (meets|MISSES) p99 < 2s\n", said)
     assert "#   mean of 2 seeds from 0, ± 95% interval\n" in said
     assert "# Read back by: hindscale backtest TRACE --policy keda:manifest=keda.yaml\n" in said

@@ -16,8 +16,9 @@ from hindscale.backtesting import Backtest, BacktestResult, policy_entries
 from hindscale.backtesting.alternatives import Alternative
 from hindscale.backtesting.assumptions import assumed_service
 from hindscale.backtesting.report.what_if import what_if_html
-from hindscale.backtesting.what_if import MONTH_S, WhatIf, WhatIfResult, what_if
+from hindscale.backtesting.what_if import WhatIf, WhatIfResult, what_if
 from hindscale.core import Constant, Lognormal, ParameterError, ServiceProfile, Slo
+from hindscale.core.units import MONTH_S
 from hindscale.guardrails.stabilization import Stabilization
 from hindscale.simulation import SimulationSettings
 from hindscale.traces import RateTrace, read_trace

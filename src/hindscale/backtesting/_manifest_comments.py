@@ -10,12 +10,9 @@ from hindscale.autoscalers.writing import Manifest, plain_number
 from hindscale.backtesting.folder import fingerprint
 from hindscale.backtesting.result import BacktestResult, Row, describe_scale
 from hindscale.core.service import ServiceProfile
-from hindscale.core.units import format_amount, format_duration, percent
+from hindscale.core.units import MONTH_S, format_amount, format_duration, percent
 
 __all__ = ["prediction_lines", "reading_lines"]
-
-MONTH_H = 730
-"""Hours that clouds bill for a month."""
 
 
 def prediction_lines(result: BacktestResult | None) -> list[str]:
@@ -49,13 +46,13 @@ def _figures(row: Row, result: BacktestResult, scored_h: float) -> list[str]:
     """Cost and attainment in words, with what they are sure of."""
     cost, slo = row.over_seeds("cost"), result.backtest.slo
     hourly = cost.mean / scored_h
-    monthly = format_amount(MONTH_H * hourly)
+    monthly = format_amount(MONTH_S / 3600 * hourly)
     seeds = f"{len(row.seeds)} seeds from {row.seeds[0]}" if len(row.seeds) > 1 else f"one seed, {row.seeds[0]}"
     attained = row.over_seeds("slo_attainment")
     money = f"{format_amount(cost.mean)}{_sure(cost.half_width, lambda half: format_amount(half, scale=cost.mean))}"
     share = f"{percent(attained.mean)}{_sure(attained.half_width, lambda half: f'{100 * half:.2f}%')}"
     lines = [
-        f"  cost {money}, {format_amount(hourly)} an hour, {monthly} a month of {MONTH_H} hours",
+        f"  cost {money}, {format_amount(hourly)} an hour, {monthly} a month of 30 days",
         f"  attainment {share} of requests, {'meets' if row.meets_slo else 'MISSES'} {slo}",
     ]
     if slo.minutes_share is not None:

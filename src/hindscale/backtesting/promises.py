@@ -10,9 +10,8 @@ from typing import Literal, Self
 
 from hindscale.backtesting.statistics import Estimate
 from hindscale.backtesting.table import lost_share
-from hindscale.backtesting.what_if import MONTH_S
 from hindscale.core.errors import ParameterError, did_you_mean
-from hindscale.core.units import format_amount, format_duration, parse_duration, percent
+from hindscale.core.units import MONTH_S, format_amount, format_duration, parse_duration, percent
 from hindscale.scoring import Scores
 
 __all__ = ["FIGURES", "SHARE", "Case", "Figure", "Promise", "Unit", "ratio"]

@@ -21,12 +21,10 @@ from hindscale.backtesting.statistics import Estimate, estimate
 from hindscale.backtesting.table import money
 from hindscale.backtesting.workers import perform_all
 from hindscale.core.errors import ParameterError
-from hindscale.core.units import format_amount, percent
+from hindscale.core.units import MONTH_S, format_amount, percent
 
-__all__ = ["MONTH_S", "Answer", "Effect", "WhatIf", "WhatIfResult", "paired", "signed", "what_if"]
+__all__ = ["Answer", "Effect", "WhatIf", "WhatIfResult", "paired", "signed", "what_if"]
 
-MONTH_S = 30 * 86400.0
-"""A month for amounts of money: thirty days."""
 BASE = "base"
 
 
