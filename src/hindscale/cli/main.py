@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, check, emit, traces, what_if
+from hindscale.cli import backtest, catalogs, check, emit, traces, tune, what_if
 from hindscale.core.errors import HindscaleError, ParameterError
 
 __all__ = ["app", "main"]
@@ -47,9 +47,10 @@ def _options(
 
 
 app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
-app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("what-if", epilog=what_if.EXAMPLES)(what_if.what_if)
+app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("emit", epilog=emit.EXAMPLES)(emit.emit)
+app.command("check", epilog=check.EXAMPLES)(check.check)
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -28,6 +28,7 @@ from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_finite, require_ordered, require_positive
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
 from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
@@ -242,6 +243,11 @@ class AibrixStrategy:
 
     strategy: ClassVar[str]
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "targets": Range(low=0.2, high=1.5, times_default=True),
+        "max_scale_up_rate": Range(low=1.5, high=10, is_log=True),
+        "scale_down_cooldown_s": Range(low=0, high=900, is_whole=True),
+    }
     manifest: str = ""
     metrics: tuple[str, ...]
     targets: tuple[str, ...]

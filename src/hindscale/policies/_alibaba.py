@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -14,6 +14,7 @@ from hindscale.autoscalers.aws import Warmup, track_warmup, warming_replicas
 from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_nonnegative
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, measured, reads_of
 from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
@@ -181,6 +182,11 @@ class AlibabaTriggered:
         " a task executes while its alert lasts is not public; here with every datapoint."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "scale_out_threshold": Range(low=0.2, high=1.5, times_default=True),
+        "scale_in_threshold": Range(low=0.2, high=1.5, times_default=True),
+        "evaluation_count": Range(low=1, high=5),
+    }
     manifest: str = ""
     metric: str = "qps-per-replica"
     statistic: str = "Average"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -20,6 +21,7 @@ from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_count, require_nonnegative
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._alibaba import GROUP_NOTE, AlibabaState, default_qps
 from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
@@ -92,6 +94,11 @@ class AlibabaPredictive:
         " this says nothing of how well ESS predicts."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_value": Range(low=0.2, high=1.5, times_default=True),
+        "task_buffer_s": Range(low=0, high=1800, is_whole=True),
+        "estimated_instance_warmup_s": Range(low=0, high=600, is_whole=True),
+    }
     manifest: str = ""
     metric: str = "qps-per-replica"
     target_value: float

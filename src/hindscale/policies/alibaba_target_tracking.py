@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from hindscale.core.checks import (
     require_positive,
 )
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._alibaba import GROUP_NOTE, OF_ESS, AlibabaState, default_qps, followed, out_base, warming
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, reads_of
@@ -61,6 +63,12 @@ class AlibabaTargetTracking:
         " ours are the documented proportion and 90 % of the target."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_value": Range(low=0.2, high=1.5, times_default=True),
+        "scale_out_evaluation_count": Range(low=1, high=5),
+        "scale_in_evaluation_count": Range(low=2, high=30),
+        "estimated_instance_warmup_s": Range(low=0, high=600, is_whole=True),
+    }
     manifest: str = ""
     metric: str = "qps-per-replica"
     target_value: float

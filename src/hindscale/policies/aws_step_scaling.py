@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from hindscale.core.checks import (
 )
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._aws import AwsState, WatchedAlarm, followed, held_in, out_base, watched, with_activity
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, measured, reads_of
@@ -60,6 +62,12 @@ class AwsStepScaling:
     emulates: ClassVar[str] = "AWS Application Auto Scaling and EC2 Auto Scaling, step scaling, as documented in 2025"
     leaves_out: ClassVar[str] = "The delay of CloudWatch itself, several metrics, metric math and composite alarms."
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "scale_out_threshold": Range(low=0.3, high=1.5, times_default=True),
+        "scale_in_threshold": Range(low=0.1, high=1.5, times_default=True),
+        "cooldown_s": Range(low=0, high=600, is_whole=True),
+        "evaluation_periods": Range(low=1, high=5),
+    }
     manifest: str = ""
     metric: str = "cpu"
     statistic: str = "Average"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from hindscale.core.checks import (
     require_positive,
 )
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._aws import AwsState, WatchedAlarm, followed, held_in, out_base, watched, with_activity
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, measured, reads_of
@@ -70,6 +72,11 @@ class AwsTargetTracking:
         " which per-replica metrics cannot do. The service's formula is not public; ours is the documented proportion."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_value": Range(low=0.2, high=2.0, times_default=True),
+        "scale_out_cooldown_s": Range(low=0, high=600, is_whole=True),
+        "scale_in_cooldown_s": Range(low=0, high=900, is_whole=True),
+    }
     manifest: str = ""
     metric: str = "requests-per-replica"
     target_value: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -16,9 +16,10 @@ from hindscale.autoscalers.hpa.tolerance import DEFAULT_TOLERANCE
 from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_nonnegative, require_positive
 from hindscale.core.service import ServiceProfile, ServiceSpec
+from hindscale.core.tunable import Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._hpa_pods import of_whole_pods, pods_of, sample_of
-from hindscale.policies._hpa_settings import Plan, plan_of
+from hindscale.policies._hpa_settings import Plan, plan_of, tunable_of
 from hindscale.policies._hpa_signals import Signal
 from hindscale.policies._hpa_writing import hpa_manifest
 from hindscale.sizing import capacity_rps
@@ -130,6 +131,10 @@ class HorizontalPodAutoscaler:
     @cached_property
     def _plan(self) -> Plan:
         return plan_of(self)
+
+    @property
+    def tunable(self) -> Mapping[str, Tunable]:
+        return tunable_of(self._plan)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Self
@@ -15,6 +16,7 @@ from hindscale.autoscalers.keda.polling import POLLING_INTERVAL_S
 from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._keda_hpa import proposals_of, said
 from hindscale.policies._keda_settings import Plan, common_interval_s, plan_of
@@ -85,6 +87,11 @@ class Keda:
         " at the next decision. The HPA sees what the operator wrote at its next sync."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target": Range(low=0.2, high=1.5, times_default=True),
+        "tolerance": Range(low=0.0, high=0.2),
+        "downscale_stabilization_s": Range(low=0, high=900, is_whole=True),
+    }
 
     manifest: str = ""
     metric: str = "concurrency"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -19,6 +20,7 @@ from hindscale.autoscalers.ray_serve.writing import deployment_document
 from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 
@@ -75,6 +77,12 @@ class RayServe:
         " replicas. Reports of all handles and replicas are taken to arrive together."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_ongoing_requests": Range(low=0.25, high=8.0, times_default=True, is_log=True),
+        "upscale_delay_s": Range(low=0, high=60, is_whole=True),
+        "downscale_delay_s": Range(low=30, high=1200, is_log=True, is_whole=True),
+        "look_back_period_s": Range(low=10, high=120, is_log=True, is_whole=True),
+    }
     manifest: str = ""
     deployment: str = ""
     min_replicas: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,7 @@ from hindscale.autoscalers.skyserve.writing import service_document
 from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.sizing import capacity_rps
@@ -74,6 +76,12 @@ class SkyServe:
         " stop. The load balancer's own reporting interval of 20 s is taken to be in step with decisions."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_qps_per_replica": Range(low=0.2, high=1.5, times_default=True),
+        "upscale_delay_s": Range(low=0, high=600, is_whole=True),
+        "downscale_delay_s": Range(low=60, high=2400, is_log=True, is_whole=True),
+        "num_overprovision": Range(low=0, high=5),
+    }
     manifest: str = ""
     min_replicas: int = 1
     max_replicas: int = 1
