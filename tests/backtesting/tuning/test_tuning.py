@@ -12,6 +12,7 @@ from hindscale.backtesting.tuning import Finding, Tuning, tune
 from hindscale.backtesting.tuning import executors as executors_module
 from hindscale.backtesting.tuning.executors import Task
 from hindscale.core import ParameterError, Slo
+from hindscale.policies import POLICIES
 from hindscale.scoring import Scores
 from hindscale.traces import RateTrace, read_trace
 
@@ -126,6 +127,15 @@ def test_the_optimum_may_be_left_out_or_impossible(plan: Backtest) -> None:
     result = tune(failing, trials=2, jobs=1)
     assert result.optimum is None
     assert "! without the optimum: optimum knows no failures" in result.table()
+
+
+@pytest.mark.parametrize("name", [name for name in POLICIES.classes if name != "schedule"])
+def test_every_policy_that_declares_something_can_be_tuned(plan: Backtest, name: str) -> None:
+    small = replace(plan, policies=policy_entries((name,)), seeds=1)
+    (found,) = tune(small, trials=3, with_optimum=False, jobs=1).policies
+    assert len(found.trials) == 3
+    assert found.finding is not Finding.NOT_JUDGED
+    assert found.verdict().startswith(f"{name}: ")
 
 
 def test_an_hour_of_recorded_requests(real_traces: Path) -> None:

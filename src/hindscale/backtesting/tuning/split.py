@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from hindscale.backtesting.backtest import Backtest, policy_entries
+from hindscale.backtesting.backtest import Backtest
 from hindscale.core.errors import ParameterError
 from hindscale.core.slo import Slo
 from hindscale.core.units import format_duration, parse_duration
@@ -72,7 +72,7 @@ class Split:
         return cls(
             train=replace(plan, traces=(first,)),
             judge=replace(plan, settings=replace(plan.settings, warm_up_s=train_s)),
-            rest=replace(plan, traces=(rest,), policies=policy_entries(("fixed",))),
+            rest=replace(plan, traces=(rest,), settings=replace(plan.settings, warm_up_s=0.0)),
             train_s=train_s,
             duration_s=trace.duration_s,
         )

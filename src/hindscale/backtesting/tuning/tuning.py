@@ -138,7 +138,7 @@ def tune(
     try:
         optimum, why_not = _optimum(split.rest, jobs) if with_optimum else (None, "not asked for")
         found = tuple(_with_rows(each, judged) for each in found)
-        found = tuple(_with_limits(each, split.train) if with_optimum else each for each in found)
+        found = tuple(_with_limits(each, split.train, with_optimum=with_optimum) for each in found)
     except KeyboardInterrupt:
         return Tuning(split=split, policies=found, budget=budget, judged=judged, is_interrupted=True)
     return Tuning(split=split, policies=found, budget=budget, judged=judged, optimum=optimum, without_optimum=why_not)
@@ -194,29 +194,35 @@ def _with_rows(tuned: Tuned, judged: BacktestResult) -> Tuned:
     return replace(tuned, given_row=rows[tuned.given.entry], best_row=rows[tuned.best.entry])
 
 
-def _with_limits(tuned: Tuned, train: Backtest) -> Tuned:
+def _with_limits(tuned: Tuned, train: Backtest, *, with_optimum: bool) -> Tuned:
     """Where no setting kept the SLO: what would have to change for one to keep it."""
     if tuned.finding is not Finding.INFEASIBLE:
         return tuned
     _, spec = train.prepared[train.traces[0].name]
     said = []
-    if tuned.best.mean("most_replicas") >= spec.max_replicas:
+    if tuned.best.scores and tuned.best.mean("most_replicas") >= spec.max_replicas:
         said.append(f"it reaches the bound of {spec.max_replicas} replicas (--max-replicas)")
+    if with_optimum:
+        said.append(_what_foresight_could(train))
+    return replace(tuned, limits="; ".join(said))
+
+
+def _what_foresight_could(train: Backtest) -> str:
+    """Whether the SLO is out of reach for everybody, or for this policy alone."""
     optimum, why_not = _optimum(replace(train, seeds=1), jobs=1)
     if optimum is None:
-        said.append(why_not)
-    elif optimum.meets_slo:
-        cost = format_amount(optimum.mean("cost"))
-        said.append(f"perfect foresight keeps it for {cost}: what is missing comes too late; a shorter start helps")
-    else:
-        said.append("not even perfect foresight keeps it: more replicas, a shorter start, or a wider bound")
-    return replace(tuned, limits="; ".join(said))
+        return why_not
+    if not optimum.meets_slo:
+        return "not even perfect foresight keeps it: more replicas, a shorter start, or a wider bound"
+    cost = format_amount(optimum.mean("cost"))
+    return f"perfect foresight keeps it for {cost}: what is missing comes too late; a shorter start helps"
 
 
 def _optimum(plan: Backtest, jobs: int | None) -> tuple[Row | None, str]:
     """What perfect foresight does on a part; or why that is not known."""
     try:
-        plan = replace(plan, policies=policy_entries((OPTIMUM,)))
+        settings = replace(plan.settings, warm_up_s=0.0)  # the optimum counts the whole of a part
+        plan = replace(plan, policies=policy_entries((OPTIMUM,)), settings=settings)
         return BacktestResult.of(plan, perform_all(plan, plan.runs, jobs=jobs)).traces[0].rows[0], ""
     except ParameterError as error:
         return None, str(error)
