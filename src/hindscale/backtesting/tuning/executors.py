@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hindscale.backtesting.backtest import Backtest, Run, policy_entries
 from hindscale.backtesting.workers import usable_cores
@@ -94,13 +94,13 @@ def _processes(plan: Backtest, jobs: int) -> Iterator[Executor]:
 class _Pool:
     """Processes on this machine."""
 
-    def __init__(self, pool: object) -> None:
+    def __init__(self, pool: Any) -> None:
         self._pool = pool
 
     def perform(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Scores]]:
         from concurrent.futures import as_completed
 
-        futures = {self._pool.submit(_perform, task): task for task in tasks}  # type: ignore[attr-defined]
+        futures = {self._pool.submit(_perform, task): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
@@ -140,14 +140,14 @@ def on_ray(plan: Backtest) -> Iterator[Executor]:
 class _Cluster:
     """Ray's workers; the comparison lies in its object store."""
 
-    def __init__(self, ray: object, plan: Backtest) -> None:
+    def __init__(self, ray: Any, plan: Backtest) -> None:
         self._ray = ray
-        self._plan = ray.put(plan)  # type: ignore[attr-defined]
-        self._perform = ray.remote(perform)  # type: ignore[attr-defined]
+        self._plan = ray.put(plan)
+        self._perform = ray.remote(perform)
 
     def perform(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Scores]]:
         ray = self._ray
         waiting = {self._perform.remote(self._plan, task): task for task in tasks}
         while waiting:
-            done, _ = ray.wait(list(waiting), num_returns=1)  # type: ignore[attr-defined]
-            yield waiting.pop(done[0]), ray.get(done[0])  # type: ignore[attr-defined]
+            done, _ = ray.wait(list(waiting), num_returns=1)
+            yield waiting.pop(done[0]), ray.get(done[0])

@@ -32,6 +32,10 @@ class Dimension(Protocol):
     def default(self) -> float | int | str | None:
         """Where the policy's default lies; None if it does not lie in the space."""
 
+    @property
+    def described(self) -> str:
+        """Its values in words."""
+
     def text(self, value: Any) -> str:
         """A value as it is written on the command line."""
 
@@ -59,6 +63,10 @@ class Numbers:
     is_whole: bool = False
     default: float | None = None
     multiplied: tuple[float, ...] = ()
+
+    @property
+    def described(self) -> str:
+        return f"{self.text(self.low)}..{self.text(self.high)}"
 
     def text(self, value: Any) -> str:
         """Three digits: what is found is not known any better.
@@ -89,6 +97,10 @@ class Choices:
     values: tuple[str, ...]
     default: str | None = None
 
+    @property
+    def described(self) -> str:
+        return "|".join(self.values)
+
     def text(self, value: Any) -> str:
         return str(value)
 
@@ -111,8 +123,8 @@ class SearchSpace:
     @property
     def default(self) -> Point | None:
         """Where the policy as it was given lies; None if it does not lie in the space."""
-        point = {each.parameter: each.default for each in self.dimensions}
-        return None if None in point.values() else point  # type: ignore[return-value]
+        point = {each.parameter: each.default for each in self.dimensions if each.default is not None}
+        return point if len(point) == len(self.dimensions) else None
 
     def entry_at(self, point: Point) -> str:
         """The policy's text at a point."""
@@ -128,12 +140,7 @@ class SearchSpace:
 
     def described(self) -> dict[str, str]:
         """Parameters with the values that are tried, in words."""
-        return {
-            each.parameter: "|".join(each.values)
-            if isinstance(each, Choices)
-            else f"{each.text(each.low)}..{each.text(each.high)}"  # type: ignore[attr-defined]
-            for each in self.dimensions
-        }
+        return {each.parameter: each.described for each in self.dimensions}
 
 
 def search_space(entry: PolicyEntry, spec: ServiceSpec, ranges: Mapping[str, str] | None = None) -> SearchSpace:
