@@ -197,6 +197,7 @@ def test_every_chart_is_drawn(page: Any) -> None:
     # Four charts over time and one scatter for each of two traces.
     assert page.locator(".u-wrap canvas").count() == 8
     assert page.locator(".scatter svg").count() == 2
+    assert page.locator(".scatter svg").first.locator(".interval").count() == 5  # two seeds: each has an interval
     blank = page.evaluate(
         """() => [...document.querySelectorAll('.u-wrap canvas')].filter((canvas) => {
           const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;

@@ -211,6 +211,7 @@ def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int)
         "hindsight": row.hindsight,
         "cost": row.mean("cost"),
         "attainment": row.mean("slo_attainment"),
+        "half_widths": [_known(row.over_seeds(name).half_width) for name in ("cost", "slo_attainment")],
         "runs": [[each.cost, each.slo_attainment] for each in row.scores],
         "regret": regret_data(row, axes.epoch_s),
         "series": None if row.series is None else {"axis": axes.number(row.series), **_series_data(row.series)},
@@ -227,6 +228,10 @@ def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int)
             for action in _largest(actions, action_limit)
         ],
     }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _series_data(series: RunSeries) -> dict[str, list[float | None]]:

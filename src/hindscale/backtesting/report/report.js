@@ -306,6 +306,15 @@
       svg.append(node("line", { x1: least, x2: least, y1: pad.top, y2: height - pad.bottom, stroke: "var(--faint)", "stroke-dasharray": "2 4", class: "least" }));
       svg.append(text(least + 5, pad.top + 10, "nobody can do it for less", "start"));
     }
+    // What seeds leave uncertain, in both directions, as far as it is in the picture.
+    const within = (value, from, to) => Math.min(Math.max(value, from), to);
+    for (const policy of trace.policies) {
+      const [dc, da] = policy.half_widths;
+      if (dc === null || da === null) continue;
+      const [left, right] = [-dc, dc].map((d) => within(x(policy.cost + d), pad.left, width - pad.right));
+      const [top, bottom] = [da, -da].map((d) => within(y(policy.attainment + d), pad.top, height - pad.bottom));
+      svg.append(node("rect", { x: left, y: top, width: right - left, height: bottom - top, rx: 3, fill: hue(trace, policy), opacity: 0.12, class: "interval" }));
+    }
     // Settings of one policy are joined in order of cost, and so are those that nothing beats.
     const byCost = [...trace.policies].sort((a, b) => a.cost - b.cost);
     const join = (policies, style) => policies.length > 1 && svg.append(node("polyline", {
