@@ -36,7 +36,16 @@ from hindscale.traces.reading import read_trace
 from hindscale.traces.types import RequestTrace, Trace, UtilizationTrace
 from hindscale.traces.windows import Fill
 
-__all__ = ["BacktestConfig", "ServiceConfig", "TraceOptions", "config_from", "read_config", "read_traffic", "resolved"]
+__all__ = [
+    "BacktestConfig",
+    "ServiceConfig",
+    "TraceOptions",
+    "config_from",
+    "first_error",
+    "read_config",
+    "read_traffic",
+    "resolved",
+]
 
 
 class ResourceConfig(Table):
@@ -281,7 +290,7 @@ def config_from(values: Mapping[str, Any], *, where: str) -> BacktestConfig:
     try:
         return BacktestConfig.model_validate(values)
     except ValidationError as error:
-        raise ParameterError(f"{where}: {_first_error(error)}") from None
+        raise ParameterError(f"{where}: {first_error(error, BacktestConfig)}") from None
 
 
 def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
@@ -304,20 +313,20 @@ def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
     return values
 
 
-def _first_error(error: ValidationError) -> str:
+def first_error(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first entry that does not fit a model, where it is, and what would."""
     # A name that nobody knows comes before one that is missing: it is likely the same, misspelt.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{place} is not a setting; {did_you_mean(str(first['loc'][-1]), _fields(first['loc'][:-1]))}"
+        return f"{place} is not a setting; {did_you_mean(str(first['loc'][-1]), _fields(model, first['loc'][:-1]))}"
     message = first["msg"].removeprefix("Value error, ")
     given = "" if first["type"] in ("missing", "value_error") else f", was {first['input']!r}"
     return f"{place}: {message[0].lower()}{message[1:]}{given}"
 
 
-def _fields(place: tuple[int | str, ...]) -> list[str]:
+def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     """Names of the entries of the table at a place of the configuration."""
-    model: type[BaseModel] = BacktestConfig
     for part in place:
         if part in model.model_fields:
             model = _table_in(model.model_fields[str(part)].annotation) or model

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from hindscale.cli import backtest, catalogs, traces
+from hindscale.cli import run as run_command
 from hindscale.core.errors import HindscaleError, ParameterError
 
 __all__ = ["app", "main"]
@@ -47,6 +48,7 @@ def _options(
 
 
 app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
+app.command("run", epilog=run_command.EXAMPLES)(run_command.run)
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)
