@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, traces
+from hindscale.cli import backtest, catalogs, explain, traces
 from hindscale.cli import run as run_command
 from hindscale.core.errors import HindscaleError, ParameterError
 
@@ -49,6 +49,7 @@ def _options(
 
 app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
 app.command("run", epilog=run_command.EXAMPLES)(run_command.run)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)

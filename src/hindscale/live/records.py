@@ -6,7 +6,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 
 from hindscale.core.control import ControlState, Tick
@@ -20,6 +20,7 @@ __all__ = [
     "TickRecord",
     "observation_of",
     "score_since",
+    "shadows_of",
     "state_from_plain",
     "state_to_plain",
 ]
@@ -140,7 +141,7 @@ class TickRecord:
             "met": self.score.met,
             "replica_s": self.score.replica_s,
             **latencies,
-            "shadows": json.dumps([[each.ready, each.desired, each.target, each.reason] for each in self.shadows]),
+            "shadows": json.dumps([astuple(each) for each in self.shadows]),
         }
 
     def states_to_plain(self) -> dict[str, Any]:
@@ -164,6 +165,12 @@ def state_from_plain(plain: Mapping[str, Any]) -> ControlState:
         InputError: If it cannot be restored.
     """
     return ControlState(policy=from_plain(plain["policy"]), guardrails=from_plain(plain["guardrails"]))
+
+
+def shadows_of(row: sqlite3.Row) -> list[ShadowTick]:
+    """What the policies' twins did, from a row of the table of ticks."""
+    names = [each.name for each in fields(ShadowTick)]
+    return [ShadowTick(**dict(zip(names, values, strict=True))) for values in json.loads(row["shadows"])]
 
 
 def observation_of(row: sqlite3.Row) -> Observation | None:

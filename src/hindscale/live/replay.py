@@ -30,6 +30,7 @@ class Replayed:
         plan: What decided.
         observation: What was seen; None where not even the number of replicas was known.
         target: What comes out now; None likewise.
+        before: What was remembered before it.
         state: What is remembered after it.
         steps: Decisions that were made again to get there.
         agrees: Whether it is what was written down.
@@ -39,6 +40,7 @@ class Replayed:
     plan: Plan
     observation: Observation | None
     target: Target | None
+    before: ControlState
     state: ControlState
     steps: int
     agrees: bool
@@ -50,22 +52,21 @@ def replay(reader: StoreReader, tick: int) -> Replayed:
     Raises:
         InputError: If the store does not hold what is needed for it.
     """
-    row = reader.row("SELECT * FROM ticks WHERE id = ?", tick)
+    row = reader.row("SELECT * FROM decisions WHERE id = ?", tick)
     if row is None:
         raise InputError(f"{reader.path}: there is no tick {tick}")
     planned = reader.plan(row["plan"])
     plan = Plan.from_dict(json.loads(planned["plan"]))
     last, state = _state_before(reader, tick, planned)
-    rows = reader.rows("SELECT * FROM ticks WHERE id > ? AND id <= ? ORDER BY id", (last, tick))
+    rows = reader.rows("SELECT * FROM decisions WHERE id > ? AND id <= ? ORDER BY id", (last, tick))
     if len(rows) != tick - last:
         raise InputError(
             f"{reader.path}: tick {tick} cannot be made again, {tick - last - len(rows)} ticks before it are missing"
         )
     policy, limits = plan.build(plan.policy), plan.limits(plan.policy)
-    target: Target | None = None
+    target, before = None, state
     for each in rows:
-        seen = observation_of(each)
-        target = None
+        seen, target, before = observation_of(each), None, state
         if seen is not None:
             target, state = control_step(policy, limits, seen, state, max_age_s=plan.oldest_s)
     return Replayed(
@@ -73,6 +74,7 @@ def replay(reader: StoreReader, tick: int) -> Replayed:
         plan=plan,
         observation=observation_of(row),
         target=target,
+        before=before,
         state=state,
         steps=len(rows),
         agrees=_as_written(target) == (row["target"], row["desired"], row["limited_by"])

@@ -35,29 +35,36 @@ MINUTE_S = 60
 MEASURED = "measured"
 """The name under which the real fleet's score is kept beside those of the policies."""
 
-_COLUMNS = """
-  id INTEGER PRIMARY KEY, time_s REAL NOT NULL, wall_s REAL NOT NULL, plan INTEGER NOT NULL, observation TEXT,
-  rate_rps REAL, queued REAL, ready INTEGER, starting INTEGER, provisioning INTEGER, draining INTEGER,
-  desired INTEGER, target INTEGER, held INTEGER NOT NULL, acted INTEGER NOT NULL,
-  limited_by TEXT NOT NULL, reason TEXT NOT NULL, trouble TEXT NOT NULL,
-  arrived REAL NOT NULL, gone REAL NOT NULL, met REAL NOT NULL, replica_s REAL NOT NULL,
-  p50_s REAL, p95_s REAL, p99_s REAL, shadows TEXT NOT NULL
-"""
-_SCHEMA = f"""
+_SCHEMA = """
+BEGIN;
 CREATE TABLE plans (
   id INTEGER PRIMARY KEY, wall_s REAL NOT NULL, first_tick INTEGER NOT NULL, configured INTEGER NOT NULL,
   why TEXT NOT NULL, policy TEXT NOT NULL, plan TEXT NOT NULL, state TEXT NOT NULL
 );
-CREATE TABLE ticks ({_COLUMNS});
+-- Figures that are drawn are apart from texts that are read one by one, so that a day of them is read at once.
+CREATE TABLE ticks (
+  id INTEGER PRIMARY KEY, time_s REAL NOT NULL, wall_s REAL NOT NULL, plan INTEGER NOT NULL,
+  rate_rps REAL, queued REAL, ready INTEGER, starting INTEGER, provisioning INTEGER, draining INTEGER,
+  desired INTEGER, target INTEGER, held INTEGER NOT NULL, acted INTEGER NOT NULL,
+  arrived REAL NOT NULL, gone REAL NOT NULL, met REAL NOT NULL, replica_s REAL NOT NULL,
+  p50_s REAL, p95_s REAL, p99_s REAL
+);
 CREATE INDEX ticks_by_wall ON ticks (wall_s);
+CREATE TABLE texts (
+  tick INTEGER PRIMARY KEY, observation TEXT, limited_by TEXT NOT NULL, reason TEXT NOT NULL, trouble TEXT NOT NULL,
+  shadows TEXT NOT NULL
+);
+CREATE VIEW decisions AS SELECT * FROM ticks JOIN texts ON tick = id;
 CREATE TABLE states (tick INTEGER PRIMARY KEY, state TEXT NOT NULL);
 CREATE TABLE scores (
   minute INTEGER NOT NULL, policy TEXT NOT NULL,
   arrived REAL NOT NULL, gone REAL NOT NULL, met REAL NOT NULL, replica_s REAL NOT NULL,
   PRIMARY KEY (minute, policy)
 ) WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
+PRAGMA user_version = 1;
+COMMIT;
 """
+_TEXTS = ("observation", "limited_by", "reason", "trouble", "shadows")
 _ADD_SCORE = """
 INSERT INTO scores VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (minute, policy) DO UPDATE SET
   arrived = arrived + excluded.arrived, gone = gone + excluded.gone, met = met + excluded.met,
@@ -192,7 +199,10 @@ class Store:
         self._database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({names})", row)  # noqa: S608
 
     def _write_tick(self, record: TickRecord, scores: Mapping[str, Score], *, with_states: bool) -> None:
-        self._insert("ticks", record.to_row())
+        row = record.to_row()
+        texts = {name: row.pop(name) for name in _TEXTS}
+        self._insert("ticks", row)
+        self._insert("texts", {"tick": record.number, **texts})
         if with_states or record.number % CHECKPOINT_TICKS == 0:
             state = json.dumps(record.states_to_plain())
             self._database.execute("INSERT OR REPLACE INTO states VALUES (?, ?)", (record.number, state))
@@ -208,7 +218,8 @@ class Store:
             return
         oldest_s = wall_s - self._keep_s
         self._database.execute("DELETE FROM ticks WHERE wall_s < ?", (oldest_s,))
-        self._database.execute("DELETE FROM states WHERE tick < (SELECT min(id) FROM ticks)")
+        for table in ("states", "texts"):
+            self._database.execute(f"DELETE FROM {table} WHERE tick < (SELECT min(id) FROM ticks)")  # noqa: S608
         self._database.execute("DELETE FROM scores WHERE minute < ?", (int(oldest_s // MINUTE_S),))
 
 
@@ -243,12 +254,12 @@ class StoreReader:
 
     def last_tick(self) -> sqlite3.Row | None:
         """The newest tick."""
-        return self.row("SELECT * FROM ticks ORDER BY id DESC LIMIT 1")
+        return self.row("SELECT * FROM decisions ORDER BY id DESC LIMIT 1")
 
     def tick_at(self, wall_s: float) -> sqlite3.Row | None:
         """The last tick at or before a time of day; the first one for times before it."""
-        found = self.row("SELECT * FROM ticks WHERE wall_s <= ? ORDER BY wall_s DESC, id DESC LIMIT 1", wall_s)
-        return found or self.row("SELECT * FROM ticks ORDER BY id LIMIT 1")
+        found = self.row("SELECT * FROM decisions WHERE wall_s <= ? ORDER BY wall_s DESC, id DESC LIMIT 1", wall_s)
+        return found or self.row("SELECT * FROM decisions ORDER BY id LIMIT 1")
 
     def plan(self, number: int) -> sqlite3.Row:
         """A plan by its number."""
