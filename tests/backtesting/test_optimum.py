@@ -43,8 +43,11 @@ def test_the_fluid_sees_the_very_requests_of_the_seed() -> None:
     plan = Backtest(traces=(trace,), policies=policy_entries(("optimum",)), service=SERVICE, slo=Slo(latency_s=2.0))
     trace, spec = plan.prepared["r"]
     found = Requests.of(plan, trace, spec, 0)
-    assert found.arrived.tolist() == [3, 5]
-    assert found.due.tolist() == [2, 4]  # what came before 13 s and before 28 s
+    assert found.arrived.tolist() == [2, 2, 2, 2, 3, 4, 4, 4, 4, 5]  # by 3 s, 6 s, ...
+    assert found.due.tolist() == [1, 2, 2, 2, 2, 3, 4, 4, 4, 4]  # what came before 1 s, 4 s, ...
+    assert found.must_start.tolist() == [2, 2, 2, 2, 2, 4, 4, 4, 4, 4]  # a second of the two is for the service
+    problem = fluid_problem(found, spec, ready_at_start=1)
+    assert (problem.arrived.tolist(), problem.due.tolist()) == ([3, 5], [2, 4])  # by the end of each step
     assert (found.count, found.mean_service_s, found.share_in_time) == (5, 1.0, 1.0)
 
 
