@@ -119,6 +119,19 @@ def _serve(
     controller: Controller, stack: ExitStack, file: ServiceFile, folder: Path, *, host: str | None, port: int | None
 ) -> None:
     """Put the dashboard beside the controller."""
+    from hindscale.live.dashboard import Address, DashboardServer
+
+    said = file.dashboard
+    address = Address(
+        host=said.host if host is None else host,
+        port=said.port if port is None else port,
+        certificate=said.certificate,
+        key=said.key,
+    )
+    server = DashboardServer(controller, folder, address)
+    stack.callback(server.close)
+    server.start()
+    _say(f"dashboard: {server.url}  (token for acting: {folder / 'token'})")
 
 
 @contextmanager

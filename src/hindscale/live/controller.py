@@ -117,7 +117,8 @@ class Controller:
         self._number = 0 if resumed is None else resumed.number
         self._state = initial_control_state(plan.build(plan.policy), plan.limits(plan.policy))
         self._totals = Totals()
-        self._paid_s: float | None = None
+        self._paid_s = float(fleet.replica_seconds()) if hasattr(fleet, "replica_seconds") else 0.0
+        self._seen_s = clock.run_s
         self._trial: Trial | None = None
         self._previous: str | None = None
         twins = {}
@@ -180,7 +181,7 @@ class Controller:
         begun_s = time.perf_counter()
         self._number += 1
         self._state = tick.state
-        score = self._score()
+        score = self._score(tick)
         acts = self._plan.acts and tick.target is not None
         scores = self._advance_shadows(score.arrived)
         record = TickRecord(
@@ -209,15 +210,22 @@ class Controller:
             self._say(f"{text} breaks and cannot be scored: {self._shadows.troubles[text]}")
         return scores
 
-    def _score(self) -> Score:
+    def _score(self, tick: Tick) -> Score:
         """What was measured since the last tick, and what was paid for."""
         measured = self._metrics.measured
-        paid_s = self._fleet.replica_seconds() if hasattr(self._fleet, "replica_seconds") else None
-        since_s = 0.0 if paid_s is None or self._paid_s is None else paid_s - self._paid_s
-        self._paid_s = paid_s
-        score = score_since(measured, self._totals, since_s)
+        before_s, self._paid_s = self._paid_s, self._paid_so_far_s(tick)
+        score = score_since(measured, self._totals, self._paid_s - before_s)
         self._totals = measured.totals
         return score
+
+    def _paid_so_far_s(self, tick: Tick) -> float:
+        """Replica seconds: the fleet's own account or, of a fleet that keeps none, as many as were seen since."""
+        if hasattr(self._fleet, "replica_seconds"):
+            return float(self._fleet.replica_seconds())
+        since_s, self._seen_s = tick.time_s - self._seen_s, tick.time_s
+        seen = tick.observation
+        there = 0 if seen is None else seen.ready_replicas + seen.starting_replicas + seen.draining_replicas
+        return self._paid_s + there * since_s
 
     def _write(self, record: TickRecord, scores: dict[str, Score]) -> None:
         was_failing = self._store.failing_since_s is not None

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +130,7 @@ class Store:
         self._ticks: deque[tuple[TickRecord, Mapping[str, Score]]] = deque()
         self._needs_states = False
         with _as_output_error(self.path):
-            self._database = sqlite3.connect(self.path, isolation_level=None, timeout=5.0)
+            self._database = sqlite3.connect(self.path, isolation_level=None, timeout=5.0, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
             # A commit survives the death of this process; after a power cut the last second may be missing.
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -237,14 +237,14 @@ class StoreReader:
         """Give the file back."""
         self._database.close()
 
-    def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query.
 
         Raises:
             InputError: If the file cannot be read.
         """
         try:
-            return self._database.execute(query, tuple(parameters)).fetchall()
+            return self._database.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
             raise InputError(f"{self.path}: cannot be read: {error}") from error
 
