@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, emulate, traces
+from hindscale.cli import backtest, catalogs, emulate, load, traces
 from hindscale.core.errors import HindscaleError, ParameterError
 
 __all__ = ["app", "main"]
@@ -48,6 +48,7 @@ def _options(
 
 app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
 app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
+app.command("load", epilog=load.EXAMPLES)(load.load)
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)
