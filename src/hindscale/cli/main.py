@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, explain, traces
+from hindscale.cli import backtest, catalogs, demo, emulate, explain, load, promote, traces
 from hindscale.cli import run as run_command
 from hindscale.core.errors import HindscaleError, ParameterError
 
@@ -48,8 +48,13 @@ def _options(
 
 
 app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("run", epilog=run_command.EXAMPLES)(run_command.run)
+app.command("promote", epilog=promote.EXAMPLES)(promote.promote)
+app.command("rollback", epilog=promote.EXAMPLES)(promote.rollback)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
+app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
+app.command("load", epilog=load.EXAMPLES)(load.load)
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from hindscale.cli.config_types import Duration, Table
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceProfile
 from hindscale.core.slo import Slo
+from hindscale.live.local.spec import LocalServiceSpec
 from hindscale.live.plan import Plan, Watch
 
 __all__ = ["DashboardConfig", "FleetConfig", "ServiceFile", "SourceConfig", "read_service", "service_from"]
@@ -37,6 +39,26 @@ class FleetConfig(Table):
     max_body_bytes: int | None = 64 << 20
     max_waiting: int = 1000
     wait_timeout_s: Duration = 60.0
+
+    def spec(self, plan: Plan, folder: Path) -> LocalServiceSpec:
+        """What is to be known to run it; `python` is the one that runs us.
+
+        Raises:
+            ParameterError: If anything does not fit.
+        """
+        given = {
+            name: getattr(self, name) for name in type(self).model_fields if name not in ("command", "gateway_host")
+        }
+        program, *arguments = self.command or [""]
+        return LocalServiceSpec(
+            command=(sys.executable if program == "python" else program, *arguments),
+            name=plan.name,
+            slots=plan.profile.slots,
+            host=self.gateway_host,
+            folder=folder / "fleet",
+            latency_buckets_s=_buckets_around(plan.slo.latency_s),
+            **given,
+        )
 
 
 class SourceConfig(Table):
@@ -142,6 +164,11 @@ class ServiceFile(BaseModel):
             act=act,
             watch=Watch(for_s=self.trial.length_s, requests=self.trial.requests),
         )
+
+
+def _buckets_around(bound_s: float) -> tuple[float, ...]:
+    """Edges of a latency histogram, the SLO's bound among them, from a hundredth of it to thirty times it."""
+    return tuple(bound_s * 10 ** (step / 8) for step in range(-16, 13))
 
 
 def read_service(path: Path) -> ServiceFile:

@@ -43,8 +43,8 @@ const charts = (() => {
         y: log ? { distr: 3, range: (u, low, high) => [(low ?? 0.1) / 1.4, (high ?? 1) * 1.4] }
           : { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] },
       },
-      axes: [{ ...axis, values: (u, ticks, i, space, step) => ticks.map((tick) => clock(tick, step)) }, { ...axis, size: 56, values: (u, ticks) => ticks.map((v) => (v === null ? "" : words(v))) }],
-      series: [{ value: (u, v) => say(v, clock) }, ...series.map((each) => ({ width: 1.5, value, ...each }))],
+      axes: [{ ...axis, space: 80, values: (u, ticks, i, space, step) => ticks.map((tick) => clock(tick, step)) }, { ...axis, size: 56, values: (u, ticks) => ticks.map((v) => (v === null ? "" : words(v))) }],
+      series: [{ value: (u, v) => say(v, clock) }, ...series.map((each) => ({ width: 1.5, value, points: { show: false }, ...each }))],
       bands: series.flatMap((each, i) => (each.below === undefined ? [] : [{ series: [i + 1, each.below], fill: each.shade }])),
     }, data, plot);
     drawn.set(id, { chart, shape });

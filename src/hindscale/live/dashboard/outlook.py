@@ -66,7 +66,7 @@ def outlook(rates_rps: Sequence[float], forecaster: Forecaster[Any], *, windows:
     errors = [
         [
             rates_rps[origin + ahead] - each[ahead - 1]
-            for origin, each in enumerate(said[: len(said) - ahead])
+            for origin, each in enumerate(said[: max(len(said) - ahead, 0)])
             if each is not None and math.isfinite(rates_rps[origin + ahead])
         ]
         for ahead in range(1, windows + 1)

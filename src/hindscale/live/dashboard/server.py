@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hindscale.core.errors import ParameterError, RunError
+from hindscale.core.errors import InputError, OutputError, ParameterError, RunError
+from hindscale.core.files import atomic_writer
 
 if TYPE_CHECKING:
     from hindscale.live.controller import Controller
 
-__all__ = ["Address", "DashboardServer"]
+__all__ = ["Address", "DashboardServer", "Running", "running_in"]
+
+FILE = "dashboard.json"
 
 START_S = 10.0
 
@@ -38,6 +43,31 @@ class Address:
             raise ParameterError("dashboard: certificate and key come together, only one was given")
         if not 0 <= self.port <= 65535:
             raise ParameterError(f"dashboard: port must be in 0..65535, was {self.port}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A dashboard that somebody serves, as it is written in a state folder.
+
+    Attributes:
+        url: Where it is.
+        certificate: What it shows that it is, with TLS.
+    """
+
+    url: str
+    certificate: str | None = None
+
+
+def running_in(folder: Path) -> Running:
+    """The dashboard of a state folder's run.
+
+    Raises:
+        InputError: If none is written there.
+    """
+    try:
+        return Running(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{folder}: no run serves a dashboard here; start one with `hindscale run`") from error
 
 
 class DashboardServer:
@@ -81,6 +111,8 @@ class DashboardServer:
         )
         self._thread = threading.Thread(target=self._run, name="hindscale-dashboard", daemon=True)
         host, port = self._socket.getsockname()[:2]
+        self._file = folder / FILE
+        self._certificate = None if address.certificate is None else str(address.certificate)
         scheme = "http" if address.certificate is None else "https"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
 
@@ -94,6 +126,7 @@ class DashboardServer:
         waited = threading.Event()
         for _ in range(int(START_S / 0.02)):
             if self._server.started:
+                self._write_down()
                 return
             if not self._thread.is_alive():
                 break
@@ -102,11 +135,17 @@ class DashboardServer:
 
     def close(self) -> None:
         """Stop serving."""
+        self._file.unlink(missing_ok=True)
         self._closing.set()
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(5.0)
         self._socket.close()
+
+    def _write_down(self) -> None:
+        """Where commands on this machine find it; on a full disk they do not."""
+        with suppress(OutputError), atomic_writer(self._file) as file:
+            file.write(json.dumps({"url": self.url, "certificate": self._certificate}).encode())
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
