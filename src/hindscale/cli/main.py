@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, demo, emulate, explain, load, promote, traces
+from hindscale.cli import backtest, catalogs, demo, emulate, explain, import_, load, promote, traces
 from hindscale.cli import run as run_command
 from hindscale.core.errors import HindscaleError, ParameterError
 
@@ -55,6 +55,7 @@ app.command("rollback", epilog=promote.EXAMPLES)(promote.rollback)
 app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
 app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
 app.command("load", epilog=load.EXAMPLES)(load.load)
+app.add_typer(import_.app, name="import")
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)

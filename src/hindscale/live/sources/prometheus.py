@@ -79,25 +79,39 @@ class PrometheusServer:
         return {name: self._data_or_trouble(pages[url]) for name, url in urls.items()}
 
     def range(self, query: str, *, from_s: float, to_s: float, step_s: float) -> RangeResult:
-        """A query's values over time, from one Unix time to another.
+        """A query's values over time, from one Unix time to another, summed over its series.
 
         Raises:
             MetricsUnavailable: If the server does not answer, or the query is wrong.
         """
         sums: dict[float, float] = {}
+        for _, samples in self.series(query, from_s=from_s, to_s=to_s, step_s=step_s):
+            for time_s, value in samples:
+                sums[round(time_s, 3)] = sums.get(round(time_s, 3), 0.0) + value
+        count = math.floor((to_s - from_s) / step_s + 1e-9) + 1
+        times = tuple(round(from_s + i * step_s, 3) for i in range(count))
+        return RangeResult(time_s=times, values=tuple(sums.get(time_s, math.nan) for time_s in times))
+
+    def series(
+        self, query: str, *, from_s: float, to_s: float, step_s: float
+    ) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+        """A query's series over time: labels, and values by Unix time.
+
+        Raises:
+            MetricsUnavailable: If the server does not answer, or the query is wrong.
+        """
+        found: dict[str, tuple[dict[str, str], list[tuple[float, float]]]] = {}
         begin_s = from_s
         while begin_s <= to_s:
             # In pieces: a server gives no more than so many points at once.
             end_s = min(to_s, begin_s + (MOST_POINTS - 1) * step_s)
             params = {"query": query, "start": repr(begin_s), "end": repr(end_s), "step": repr(step_s)}
-            for series in _series(self._data(self._fetcher.fetch(self._url("query_range", params)))):
-                for time_s, value in series["values"]:
-                    sums[float(time_s)] = sums.get(float(time_s), 0.0) + float(value)
+            for each in _series(self._data(self._fetcher.fetch(self._url("query_range", params)))):
+                key = json.dumps(each["metric"], sort_keys=True)
+                samples = found.setdefault(key, (each["metric"], []))[1]
+                samples += [(float(time_s), float(value)) for time_s, value in each["values"]]
             begin_s = end_s + step_s
-        count = math.floor((to_s - from_s) / step_s + 1e-9) + 1
-        times = tuple(round(from_s + i * step_s, 3) for i in range(count))
-        known = {round(time_s, 3): value for time_s, value in sums.items()}
-        return RangeResult(time_s=times, values=tuple(known.get(time_s, math.nan) for time_s in times))
+        return list(found.values())
 
     def close(self) -> None:
         """Give back connections."""
@@ -164,7 +178,8 @@ def queries_of(preset: Preset, *, window_s: float) -> dict[str, Query]:
         queries["arrival_rate_rps"] = Query(value=summed(preset.arrived), newest=newest(preset.arrived))
     else:
         inside = " + ".join(f"sum({each.selector()})" for each in (ongoing, preset.queued) if each is not None)
-        grew = f"deriv(({inside}){window[:-1]}:])"
+        # Ten looks a window: a server's own step would be a minute, and one look has no slope.
+        grew = f"deriv(({inside}){window[:-1]}:{max(round(window_s * 100), 1)}ms])"
         rate = f"clamp_min({summed(completed)} + {grew}, 0)"
         queries["arrival_rate_rps"] = Query(value=rate, newest=newest(completed))
     if preset.queued is not None:
