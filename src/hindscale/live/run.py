@@ -20,7 +20,7 @@ from hindscale.live.replay import Resumed, resume
 from hindscale.live.sources.measured import Source
 from hindscale.live.store import Store, StoreReader
 
-__all__ = ["Ends", "LiveRun", "Service"]
+__all__ = ["Ends", "LiveRun", "Service", "begin_s"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class LiveRun:
             stack.callback(store.close)
             resumed = self._resumed()
             plan = self._plan if resumed is None or resumed.configured != self._plan else resumed.plan
-            self._clock = WallClock(begin_s=_begin_s(resumed))
+            self._clock = self._clock_after(resumed)
             ends = self._service.open(plan, stack)
             begin_with = None
             if ends.is_ours:
@@ -110,6 +110,11 @@ class LiveRun:
             )
             serve(controller, stack)
             self._run_controller(controller, for_s)
+
+    def _clock_after(self, resumed: Resumed | None) -> WallClock:
+        if resumed is None:
+            return WallClock()
+        return WallClock(begin_s=begin_s(last_s=resumed.time_s, last_wall_s=resumed.wall_s, now_s=time.time()))
 
     def _run_controller(self, controller: Controller, for_s: float | None) -> None:
         timer = None
@@ -137,8 +142,10 @@ class LiveRun:
         return resumed
 
 
-def _begin_s(resumed: Resumed | None) -> float:
-    """The run's time now: where it had got to, and the time of day since, unless that went back."""
-    if resumed is None:
-        return 0.0
-    return resumed.time_s + max(time.time() - resumed.wall_s, 0.0)
+def begin_s(*, last_s: float, last_wall_s: float, now_s: float) -> float:
+    """The run's time after a restart: where it had got to, and the time of day since, unless that went back.
+
+    >>> begin_s(last_s=100.0, last_wall_s=5000.0, now_s=5010.0)
+    110.0
+    """
+    return last_s + max(now_s - last_wall_s, 0.0)

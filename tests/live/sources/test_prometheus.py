@@ -40,7 +40,7 @@ def source_of(server: PrometheusServer, **given: float) -> PrometheusSource:
     vllm = preset("vllm")
     return PrometheusSource(
         server,
-        queries_of(vllm, window_s=5.0) | {"ready_replicas": Query(value='count(up{job="vllm"} == 1)')},
+        queries_of(vllm, window_s=5.0) | {"ready_replicas": Query(value='count(up{job="vllm"})')},
         latency=latency_query(vllm, window_s=5.0),
         bound_s=2.0,
         max_age_s=given.get("max_age_s", 3.0),
