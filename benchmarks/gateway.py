@@ -100,7 +100,7 @@ def cpu_s(pid: int) -> float:
 
 def gateway(folder: Path, port: int, backends: list[int]) -> dict:
     """What hindscale makes for a service with all its limits, and its endpoints."""
-    files = Files.within(folder)
+    files = Files.within(folder, folder)
     files.endpoints.parent.mkdir(parents=True)
     endpoints = [Endpoint(port=each) for each in backends]
     files.endpoints.write_text(json.dumps(endpoints_file(endpoints, free_port(), 1)))

@@ -73,12 +73,17 @@ class Files:
     log: Path
 
     @classmethod
-    def within(cls, folder: Path) -> Files:
-        """The files in one folder; the endpoints have one of their own, which Envoy watches."""
+    def within(cls, folder: Path, private: Path) -> Files:
+        """The files of a gateway.
+
+        Args:
+            folder: Of what people may want to read. The endpoints have one of their own in it, which Envoy watches.
+            private: Of the admin socket: nobody else may reach it, and its path must be short (some 100 bytes).
+        """
         return cls(
             bootstrap=folder / "envoy.json",
             endpoints=folder / "endpoints" / "endpoints.json",
-            admin=folder / "admin.sock",
+            admin=private / "admin.sock",
             log=folder / "envoy.log",
         )
 

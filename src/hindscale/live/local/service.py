@@ -16,6 +16,7 @@ from hindscale.core.errors import RunError
 from hindscale.core.files import make_folder
 from hindscale.live.fleet import ReplicaCounts
 from hindscale.live.local.activator import Activator
+from hindscale.live.local.envoy import Files
 from hindscale.live.local.gateway import Gateway
 from hindscale.live.local.ports import LOOPBACK
 from hindscale.live.local.replicas import LocalReplicas
@@ -54,32 +55,31 @@ class LocalService:
         Raises:
             RunError: If there is no Envoy, or it cannot listen where it should.
         """
-        folder = self._spec.folder or Path(
-            self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="hindscale-", ignore_cleanup_errors=True))
-        )
+        private = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="hindscale-")))
+        folder = make_folder(self._spec.folder or private).resolve()
         self._thread.start()
         try:
-            self._run(self._start(make_folder(folder).resolve()))
+            self._run(self._start(folder, private))
         except BaseException:
             self._stop_thread()
             raise
         return self
 
-    async def _start(self, folder: Path) -> None:
+    async def _start(self, folder: Path, private: Path) -> None:
         spec = self._spec
+        self._gateway = Gateway(spec, Files.within(folder, private))
         self._activator = Activator(
             slots=spec.slots,
             max_waiting=spec.max_waiting,
             wait_timeout_s=spec.wait_timeout_s,
             on_waiting=self._on_waiting,
         )
-        await self._activator.start()
-        self._gateway = Gateway(spec, folder, self._activator.port)
         try:
-            await self._gateway.start()
+            await self._activator.start()
+            await self._gateway.start(self._activator.port)
         except BaseException:
-            await self._gateway.close()
             await self._activator.close()
+            await self._gateway.close()
             raise
         self._replicas = LocalReplicas(spec, folder, self._gateway, self._activator)
 
