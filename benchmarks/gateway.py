@@ -81,7 +81,7 @@ def figures(taken: dict[str, list[float]], load: str) -> Iterator[Figure]:
         value=statistics.median(ratios),
         unit="x",
         at_most=1.1,
-        note="Median over rounds of neighbouring runs of wrk: keep-alive, 1 kB posted, 13 bytes back, one Envoy worker.",
+        note="Median over rounds of neighbouring runs of wrk; keep-alive, 1 kB posted, 13 B back, one worker.",
     )
 
 
