@@ -81,5 +81,5 @@ def test_a_generator_that_was_late_says_so() -> None:
     tally.sent(0.5)
     tally.end(ended(0.1), 0.0, 0.1)
     (first, second) = report(tally, held_back=3).remarks
-    assert first.startswith("the generator itself was late (p99 500ms); latencies include that")
+    assert first.startswith("the generator itself was late (p99 500ms), and latencies include that")
     assert second == "3 requests waited for a free connection; raise --connections"

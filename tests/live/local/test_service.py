@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from hindscale.core.errors import RunError
-from hindscale.live.local import LocalService
+from hindscale.live.local import LocalService, LocalServiceSpec
 from live_helpers import Visitors, active_requests, client, processes, scaled, until
 
 MakeService = Callable[..., LocalService]
@@ -180,6 +180,13 @@ def test_closing_twice_and_scaling_after_it(make_service: MakeService) -> None:
     service.close()
     with pytest.raises(RunError, match="the fleet is closed"):
         service.scale_to(1)
+
+
+def test_a_fleet_that_was_not_started() -> None:
+    service = LocalService(LocalServiceSpec(command=("serve",)))
+    with pytest.raises(RunError, match=r"the fleet is not started; call start\(\) first"):
+        service.scale_to(1)
+    service.close()
 
 
 def test_calls_from_many_threads(make_service: MakeService) -> None:

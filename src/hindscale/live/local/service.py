@@ -44,9 +44,8 @@ class LocalService:
         """
         self._spec = spec
         self._on_waiting = on_waiting
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"{spec.name} fleet", daemon=True)
         self._cleanup = ExitStack()
+        self._is_started = False
         self._is_closed = False
 
     def start(self) -> Self:
@@ -57,12 +56,15 @@ class LocalService:
         """
         private = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="hindscale-")))
         folder = make_folder(self._spec.folder or private).resolve()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"{self._spec.name} fleet", daemon=True)
         self._thread.start()
         try:
             self._run(self._start(folder, private))
         except BaseException:
             self._stop_thread()
             raise
+        self._is_started = True
         return self
 
     async def _start(self, folder: Path, private: Path) -> None:
@@ -97,7 +99,7 @@ class LocalService:
     def scale_to(self, replicas: int) -> None:
         """Ask for a size; returns at once, the fleet follows."""
         require_count(replicas=replicas)
-        self._require_open()
+        self._require_running()
         self._loop.call_soon_threadsafe(self._replicas.scale_to, replicas)
 
     def counts(self) -> ReplicaCounts:
@@ -118,12 +120,11 @@ class LocalService:
 
     def close(self) -> None:
         """Take no new requests, let replicas finish for a while, end everything; a second call does nothing."""
-        if self._is_closed:
+        if not self._is_started or self._is_closed:
             return
         self._is_closed = True
         try:
-            if self._thread.is_alive():
-                self._run(self._close())
+            self._run(self._close())
         finally:
             self._stop_thread()
 
@@ -138,13 +139,14 @@ class LocalService:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _stop_thread(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
         self._loop.close()
         self._cleanup.close()
 
-    def _require_open(self) -> None:
+    def _require_running(self) -> None:
+        if not self._is_started:
+            raise RunError(f"{self._spec.name}: the fleet is not started; call start() first")
         if self._is_closed:
             raise RunError(f"{self._spec.name}: the fleet is closed; make a new one")
 
