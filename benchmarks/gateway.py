@@ -22,7 +22,7 @@ from pathlib import Path
 from _measuring import Figure
 from hindscale.live.local import LocalServiceSpec
 from hindscale.live.local.envoy import Endpoint, Files, bootstrap, endpoints_file, find_envoy
-from hindscale.live.local.ports import free_port
+from hindscale.live.ports import free_port
 
 __all__ = ["TITLE", "measure"]
 

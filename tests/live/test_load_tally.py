@@ -17,7 +17,7 @@ ends = st.lists(st.tuples(st.floats(0, 300), st.floats(0.001, 5), st.sampled_fro
 
 
 def ended(latency_s: float, status: int = 200, *, first_s: float | None = None, tokens: float = 0) -> Question:
-    question = Question(b"", 0.0, lambda _: None, tokens)
+    question = Question(content=b"", due_s=0.0, on_end=lambda _: None, output_tokens=tokens)
     question.status, question.failure = status, "" if status else "time-out"
     question.first_s = first_s
     return question

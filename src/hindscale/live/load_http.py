@@ -61,6 +61,7 @@ class Origin:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class Question:
     """One request on its way, and what became of it.
 
@@ -75,19 +76,14 @@ class Question:
         failure: Why there is none; empty if there is.
     """
 
-    __slots__ = ("connection", "content", "due_s", "failure", "first_s", "on_end", "output_tokens", "status")
-
-    def __init__(
-        self, content: bytes, due_s: float, on_end: Callable[[Question], None], output_tokens: float = 0.0
-    ) -> None:
-        self.content = content
-        self.due_s = due_s
-        self.output_tokens = output_tokens
-        self.on_end = on_end
-        self.first_s: float | None = None
-        self.status = 0
-        self.failure = ""
-        self.connection: Connection | None = None
+    content: bytes
+    due_s: float
+    on_end: Callable[[Question], None]
+    output_tokens: float = 0.0
+    connection: Connection | None = None
+    first_s: float | None = None
+    status: int = 0
+    failure: str = ""
 
 
 class Connection(asyncio.Protocol):

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from hindscale.core.errors import RunError
-from hindscale.live.local.ports import LOOPBACK
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import LOOPBACK
 
 __all__ = ["SERVICE", "Endpoint", "Files", "bootstrap", "endpoints_file", "find_envoy"]
 

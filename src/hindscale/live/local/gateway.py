@@ -21,9 +21,9 @@ from hindscale.core.errors import OutputError, RunError
 from hindscale.core.files import atomic_writer, make_folder
 from hindscale.live.local.backoff import Backoff
 from hindscale.live.local.envoy import SERVICE, Endpoint, Files, bootstrap, endpoints_file, find_envoy
-from hindscale.live.local.ports import LOOPBACK, free_port, require_free
 from hindscale.live.local.process import GuardedProcess, last_words
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import LOOPBACK, free_port, require_free
 
 __all__ = ["EndpointLoad", "Gateway"]
 

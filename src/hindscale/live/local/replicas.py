@@ -18,10 +18,10 @@ from hindscale.live.local.backoff import Backoff
 from hindscale.live.local.envoy import Endpoint
 from hindscale.live.local.gateway import Gateway
 from hindscale.live.local.life import Life, ReplicaFailed
-from hindscale.live.local.ports import free_port
 from hindscale.live.local.process import GuardedProcess
 from hindscale.live.local.replica import Replica, ReplicaState
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import free_port
 
 __all__ = ["Books", "LocalReplicas"]
 

@@ -18,9 +18,9 @@ from hindscale.live.fleet import ReplicaCounts
 from hindscale.live.local.activator import Activator
 from hindscale.live.local.envoy import Files
 from hindscale.live.local.gateway import Gateway
-from hindscale.live.local.ports import LOOPBACK
 from hindscale.live.local.replicas import LocalReplicas
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import LOOPBACK
 
 __all__ = ["LocalService"]
 
