@@ -22,13 +22,14 @@ from pathlib import Path
 from _measuring import Figure
 from hindscale.live.local import LocalServiceSpec
 from hindscale.live.local.envoy import Endpoint, Files, bootstrap, endpoints_file, find_envoy
-from hindscale.live.local.ports import free_port
+from hindscale.live.ports import free_port
 
 __all__ = ["TITLE", "measure"]
 
 TITLE = "Gateway, against a plain Envoy with the same backends"
 BACKENDS = 4
-CONNECTIONS = (32, 256)
+LOADS = (("GET", 32), ("POST", 32), ("GET", 256))
+POST = 'wrk.method = "POST"; wrk.body = string.rep("x", 1000)'
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 BACKEND = """
 import asyncio, sys
@@ -58,33 +59,36 @@ def measure(*, quick: bool) -> Iterator[Figure]:
             name: stack.enter_context(envoy(folder / name, configure, ports))
             for name, configure in (("plain", plain), ("gateway", gateway))
         }
-        for connections in CONNECTIONS:
+        scripts = {"GET": folder / "get.lua", "POST": folder / "post.lua"}
+        scripts["GET"].write_text("")
+        scripts["POST"].write_text(POST)
+        for method, connections in LOADS:
             taken = {name: [] for name in envoys}
+            wrk = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(scripts[method])]
             for _ in range(rounds):
                 for name, (pid, port) in envoys.items():
-                    taken[name].append(cpu_us_per_request(pid, port, connections, seconds))
-            yield from figures(taken, connections)
+                    taken[name].append(cpu_us_per_request(pid, [*wrk, f"http://127.0.0.1:{port}/"]))
+            yield from figures(taken, f"{method}, {connections} connections")
 
 
-def figures(taken: dict[str, list[float]], connections: int) -> Iterator[Figure]:
+def figures(taken: dict[str, list[float]], load: str) -> Iterator[Figure]:
     middle = {name: statistics.median(each) for name, each in taken.items()}
     for name, value in middle.items():
-        yield Figure(name=f"{name}, {connections} connections", value=value, unit="us CPU/request")
+        yield Figure(name=f"{name}, {load}", value=value, unit="us CPU/request")
     ratios = [ours / theirs for ours, theirs in zip(taken["gateway"], taken["plain"], strict=True)]
     yield Figure(
-        name=f"gateway over plain, {connections} connections",
+        name=f"gateway over plain, {load}",
         value=statistics.median(ratios),
         unit="x",
         at_most=1.1,
-        note="Median over rounds of neighbouring runs of wrk; keep-alive, 13-byte answers, one Envoy worker.",
+        note="Median over rounds of neighbouring runs of wrk; keep-alive, 1 kB posted, 13 B back, one worker.",
     )
 
 
-def cpu_us_per_request(pid: int, port: int, connections: int, seconds: int) -> float:
+def cpu_us_per_request(pid: int, wrk: list[str]) -> float:
     """CPU of one process while wrk sends as fast as it is answered, over the requests that it had answered."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{port}/"]
     before = cpu_s(pid)
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(wrk, check=True, capture_output=True, text=True).stdout
     used_s = cpu_s(pid) - before
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"requests failed: {said}")
@@ -100,7 +104,7 @@ def cpu_s(pid: int) -> float:
 
 def gateway(folder: Path, port: int, backends: list[int]) -> dict:
     """What hindscale makes for a service with all its limits, and its endpoints."""
-    files = Files.within(folder)
+    files = Files.within(folder, folder)
     files.endpoints.parent.mkdir(parents=True)
     endpoints = [Endpoint(port=each) for each in backends]
     files.endpoints.write_text(json.dumps(endpoints_file(endpoints, free_port(), 1)))

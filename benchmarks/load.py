@@ -11,7 +11,7 @@ import numpy as np
 from _measuring import Figure
 from gateway import BACKEND, process
 from hindscale.live.load import LoadPlan, replay
-from hindscale.live.local.ports import free_port
+from hindscale.live.ports import free_port
 from hindscale.traces import RateTrace
 
 __all__ = ["TITLE", "measure"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections import Counter
@@ -49,6 +50,20 @@ def scaled(service: LocalService, replicas: int) -> LocalService:
     return service
 
 
+def active_requests(service: LocalService) -> int:
+    """Requests that the gateway has passed on and that are not answered yet."""
+    page = client.get(service.metrics_url).text
+    (line,) = re.findall(r'envoy_cluster_upstream_rq_active\{envoy_cluster_name="service"\} (\d+)', page)
+    return int(line)
+
+
+def members(service: LocalService) -> int:
+    """Endpoints that the gateway knows: replicas, and the activator."""
+    page = client.get(service.metrics_url).text
+    (line,) = re.findall(r'envoy_cluster_membership_total\{envoy_cluster_name="service"\} (\d+)', page)
+    return int(line)
+
+
 class Visitors:
     """Clients that ask again and again until they are told to stop; every answer is kept.
 
@@ -64,7 +79,7 @@ class Visitors:
         self._threads = [threading.Thread(target=self._ask_on) for _ in range(clients)]
 
     def _ask_on(self) -> None:
-        with httpx.Client(timeout=30.0) as client:
+        with httpx.Client(timeout=30.0, verify=False) as client:
             while not self._stop.is_set():
                 try:
                     answer = client.request("GET" if self._body is None else "POST", self._url, content=self._body)
@@ -75,6 +90,7 @@ class Visitors:
     def __enter__(self) -> Visitors:
         for thread in self._threads:
             thread.start()
+        until(lambda: self.statuses.total() >= len(self._threads))
         return self
 
     def __exit__(self, *_: object) -> None:

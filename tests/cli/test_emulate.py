@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from hindscale.cli.main import main
@@ -21,3 +23,10 @@ def test_what_cannot_be_emulated_is_said(
 ) -> None:
     assert main(["emulate", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["emulate", "--port", str(port)]) == 1
+    assert f"hindscale: emulator: cannot listen on 127.0.0.1:{port}: " in capsys.readouterr().err

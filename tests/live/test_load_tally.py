@@ -17,7 +17,7 @@ ends = st.lists(st.tuples(st.floats(0, 300), st.floats(0.001, 5), st.sampled_fro
 
 
 def ended(latency_s: float, status: int = 200, *, first_s: float | None = None, tokens: float = 0) -> Question:
-    question = Question(b"", 0.0, lambda _: None, tokens)
+    question = Question(content=b"", due_s=0.0, on_end=lambda _: None, output_tokens=tokens)
     question.status, question.failure = status, "" if status else "time-out"
     question.first_s = first_s
     return question
@@ -81,5 +81,5 @@ def test_a_generator_that_was_late_says_so() -> None:
     tally.sent(0.5)
     tally.end(ended(0.1), 0.0, 0.1)
     (first, second) = report(tally, held_back=3).remarks
-    assert first.startswith("the generator itself was late (p99 500ms); latencies include that")
+    assert first.startswith("the generator itself was late (p99 500ms), and latencies include that")
     assert second == "3 requests waited for a free connection; raise --connections"

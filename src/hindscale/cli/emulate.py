@@ -29,6 +29,9 @@ def emulate(
     per_prompt_token: Annotated[str, option(text="For each prompt token that is read.", metavar="TIME")] = "100us",
     per_cached_token: Annotated[str, option(text="For each token in the KV cache.", metavar="TIME")] = "70ns",
     max_sequences: Annotated[int, option(text="Requests that run at once.", metavar="N")] = 64,
+    max_batched_tokens: Annotated[
+        int | None, option(text="Prompt and new tokens in an iteration [2048 or more].", metavar="N")
+    ] = None,
     cache_tokens: Annotated[int, option(text="Tokens that the KV cache holds.", metavar="N")] = 160_000,
     default_tokens: Annotated[int, option(text="An answer's length where no max_tokens is given.", metavar="N")] = 128,
 ) -> int:
@@ -43,7 +46,7 @@ def emulate(
         per_cached_token_s=parse_duration(per_cached_token, name="--per-cached-token"),
         max_sequences=max_sequences,
         cache_tokens=cache_tokens,
-        max_batched_tokens=max(LEAST_BATCHED_TOKENS, max_sequences),
+        max_batched_tokens=max_batched_tokens or max(LEAST_BATCHED_TOKENS, max_sequences),
     )
     spec = EmulatorSpec(
         model=model,

@@ -173,7 +173,12 @@ class Replay:
     def _send(self, due: Due, due_s: float) -> None:
         content = self._make(due.input_tokens, due.output_tokens)
         streamed = self._plan.template.api != "plain" and self._plan.template.is_streamed
-        question = Question(content, due_s, partial(self._ended, due.arrival_s), due.output_tokens if streamed else 0)
+        question = Question(
+            content=content,
+            due_s=due_s,
+            on_end=partial(self._ended, due.arrival_s),
+            output_tokens=due.output_tokens if streamed else 0,
+        )
         self._sent += 1
         self._all_ended.clear()
         self._under_way[question] = None

@@ -61,30 +61,29 @@ class Origin:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class Question:
     """One request on its way, and what became of it.
 
     Attributes:
         content: The request, as bytes.
         due_s: When it was to be sent, on the event loop's clock.
+        on_end: Called with the question when it has its answer, or will have none.
+        output_tokens: Of a streamed answer, where that is known; else 0.
+        connection: That it is under way on; None before and after.
         first_s: When the first byte of the answer's body came; None before.
         status: Of the answer; 0 without one.
         failure: Why there is none; empty if there is.
     """
 
-    __slots__ = ("connection", "content", "due_s", "failure", "first_s", "on_end", "output_tokens", "status")
-
-    def __init__(
-        self, content: bytes, due_s: float, on_end: Callable[[Question], None], output_tokens: float = 0.0
-    ) -> None:
-        self.content = content
-        self.due_s = due_s
-        self.output_tokens = output_tokens
-        self.on_end = on_end
-        self.first_s: float | None = None
-        self.status = 0
-        self.failure = ""
-        self.connection: Connection | None = None
+    content: bytes
+    due_s: float
+    on_end: Callable[[Question], None]
+    output_tokens: float = 0.0
+    connection: Connection | None = None
+    first_s: float | None = None
+    status: int = 0
+    failure: str = ""
 
 
 class Connection(asyncio.Protocol):
@@ -162,7 +161,8 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: deque[Question] = deque()
         self.held_back = 0
 
@@ -175,31 +175,39 @@ class Pool:
             self._idle.pop().ask(question)
             return
         self._waiting.append(question)
-        if not self._open_if_needed():
-            self.held_back += 1
+        self.held_back += self._is_full
+        self._open_if_needed()
 
-    def _open_if_needed(self) -> bool:
-        """Open a connection for who waits, if there may be more; returns whether one is being opened."""
-        if len(self._waiting) <= len(self._opening) or len(self._all) + len(self._opening) >= self._most:
-            return False
-        task = self._loop.create_task(self._open())
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
-        return True
+    @property
+    def _is_full(self) -> bool:
+        return len(self._all) + self._opening >= self._most
+
+    def _open_if_needed(self) -> None:
+        """Open a connection for who waits, if there may be more."""
+        if self._opening < len(self._waiting) and not self._is_full:
+            # Counted by hand: a task that is done stays in the set for a moment.
+            self._opening += 1
+            task = self._loop.create_task(self._open())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _open(self) -> None:
+        connection = None
         try:
             _, connection = await self._loop.create_connection(
                 lambda: Connection(self), self._origin.host, self._origin.port, ssl=self._tls
             )
         except OSError:
-            if self._waiting:
-                question = self._waiting.popleft()
-                question.failure = "no connection"
-                question.on_end(question)
-        else:
+            pass
+        finally:
+            self._opening -= 1
+        if connection is not None:
             self._all.add(connection)
             self._serve(connection)
+        elif self._waiting:
+            question = self._waiting.popleft()
+            question.failure = "no connection"
+            question.on_end(question)
 
     def _serve(self, connection: Connection) -> None:
         """Give a free connection to who waits."""
@@ -232,9 +240,9 @@ class Pool:
 
     async def close(self) -> None:
         """End all connections."""
-        for task in tuple(self._opening):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._opening, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in tuple(self._all):
             connection.abort()
         await asyncio.sleep(0)

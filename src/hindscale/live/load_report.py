@@ -90,9 +90,7 @@ class LoadReport:
             said.append("interrupted: these are the requests until then")
         if self.lag.p99_s > LATE_S:
             lag = format_duration(self.lag.p99_s)
-            said.append(
-                f"the generator itself was late (p99 {lag}); latencies include that: send less, or from elsewhere"
-            )
+            said.append(f"the generator itself was late (p99 {lag}), and latencies include that")
         if self.held_back:
             said.append(f"{self.held_back:,} requests waited for a free connection; raise --connections")
         return said

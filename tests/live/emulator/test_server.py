@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hindscale.live.local.ports import free_port
+from hindscale.live.ports import free_port
 from live_helpers import client, until
 
 SPEED = 20.0

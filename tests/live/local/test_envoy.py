@@ -17,7 +17,7 @@ NO_LIMIT = LocalServiceSpec(command=("serve",), max_body_bytes=None, latency_buc
 
 @pytest.mark.parametrize("spec", [PLAIN, NO_LIMIT])
 def test_envoy_itself_finds_nothing_wrong(spec: LocalServiceSpec, tmp_path: Path) -> None:
-    files = Files.within(tmp_path)
+    files = Files.within(tmp_path, tmp_path)
     files.endpoints.parent.mkdir()
     files.endpoints.write_text(json.dumps(endpoints_file([Endpoint(port=8001)], 9001, 1)))
     files.bootstrap.write_text(json.dumps(bootstrap(spec, files, 8080, 9090)))
@@ -37,7 +37,9 @@ def test_the_activator_stands_behind_every_replica() -> None:
 
 
 def test_only_the_gateway_itself_can_be_on_the_network(tmp_path: Path) -> None:
-    text = json.dumps(bootstrap(LocalServiceSpec(command=("serve",), host="0.0.0.0"), Files.within(tmp_path), 1, 2))
+    text = json.dumps(
+        bootstrap(LocalServiceSpec(command=("serve",), host="0.0.0.0"), Files.within(tmp_path, tmp_path), 1, 2)
+    )
     assert text.count("0.0.0.0") == 1
     assert json.loads(text)["admin"]["address"]["pipe"]["mode"] == 0o600
 

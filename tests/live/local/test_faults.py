@@ -8,13 +8,14 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from hindscale.live.local import LocalService
-from live_helpers import Visitors, client, processes, scaled, until
+from live_helpers import Visitors, active_requests, client, members, processes, scaled, until
 
 MakeService = Callable[..., LocalService]
 SERVER = r"\S*python\S* -S"
@@ -64,8 +65,7 @@ def test_a_replica_that_hangs_gets_no_requests_until_it_answers_again(make_servi
     os.kill(frozen, signal.SIGSTOP)
     until(lambda: service.counts().ready == 1)
     assert service.counts().starting == 1
-    known = 'envoy_cluster_membership_total{envoy_cluster_name="service"} 2'  # the other one, and the activator
-    until(lambda: known in client.get(service.metrics_url).text)
+    until(lambda: members(service) == 2)  # the other one, and the activator
     assert {client.get(service.url).text for _ in range(10)} == {str(other)}
     os.kill(frozen, signal.SIGCONT)
     until(lambda: service.counts().ready == 2)
@@ -100,11 +100,26 @@ def test_a_gateway_that_is_restarted_takes_up_its_replicas(make_service: MakeSer
     scaled(service, 1)
 
 
+def test_a_gateway_that_cannot_be_restarted_is_tried_again(
+    make_service: MakeService, mark: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = scaled(make_service(), 1)
+    aside = (tmp_path / "service-0").rename(tmp_path / "aside")  # its log cannot be opened any more
+    (envoy,) = pids(ENVOY, mark)
+    with caplog.at_level(logging.WARNING):
+        os.kill(envoy, signal.SIGKILL)
+        until(lambda: "gateway: Envoy cannot be started" in caplog.text)
+    aside.rename(tmp_path / "service-0")
+    until(lambda: pids(ENVOY, mark))
+    until(lambda: service.counts().ready == 1)
+
+
 def test_a_disk_that_is_full_cuts_nobody(
     make_service: MakeService, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The endpoints' file cannot be written: Envoy goes on with what it has, and nobody is stopped behind its back."""
     service = scaled(make_service(), 2)
+    until(lambda: members(service) == 3)
     endpoints = tmp_path / "service-0" / "endpoints"
     aside = endpoints.rename(tmp_path / "aside")
     with Visitors(f"{service.url}/?s=0.01", body=b"x") as visitors, caplog.at_level(logging.WARNING):
@@ -119,6 +134,15 @@ def test_a_disk_that_is_full_cuts_nobody(
 
 def test_a_process_that_ignores_term_is_killed(make_service: MakeService) -> None:
     scaled(scaled(make_service("--deaf", stop_grace_s=0.1), 1), 0)
+
+
+def test_closing_ends_what_will_not_end(make_service: MakeService) -> None:
+    service = scaled(make_service("--deaf", drain_timeout_s=0.2, stop_grace_s=0.1), 1)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(client.post, f"{service.url}/?s=60")
+        until(lambda: active_requests(service) == 1)
+        service.close()
+        assert isinstance(answer.exception(), httpx.HTTPError) or answer.result().status_code == 503
 
 
 def test_a_command_that_is_not_there(make_service: MakeService, caplog: pytest.LogCaptureFixture) -> None:

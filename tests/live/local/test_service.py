@@ -7,17 +7,19 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from hindscale.core.errors import RunError
-from hindscale.live.local import LocalService
-from live_helpers import Visitors, client, processes, scaled, until
+from hindscale.live.local import LocalService, LocalServiceSpec
+from live_helpers import Visitors, active_requests, client, processes, scaled, until
 
 MakeService = Callable[..., LocalService]
 IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
@@ -80,7 +82,7 @@ def test_scale_down_aborts_no_running_request(make_service: MakeService) -> None
     service = scaled(make_service(), 3)
     with ThreadPoolExecutor(12) as pool:
         answers = [pool.submit(client.get, f"{service.url}/?s=1") for _ in range(12)]
-        time.sleep(0.3)  # they are under way
+        until(lambda: active_requests(service) == 12)
         service.scale_to(0)
         until(lambda: service.counts().draining == 3)
         assert {answer.result().status_code for answer in answers} == {200}
@@ -91,7 +93,7 @@ def test_the_drain_timeout_ends_what_never_ends(make_service: MakeService) -> No
     service = scaled(make_service("--deaf", drain_timeout_s=0.3, stop_grace_s=0.1), 1)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(client.post, f"{service.url}/?s=60")
-        time.sleep(0.2)
+        until(lambda: active_requests(service) == 1)
         scaled(service, 0)
         assert answer.result().status_code == 503
 
@@ -139,8 +141,8 @@ def test_a_post_that_reached_a_replica_is_not_repeated(make_service: MakeService
 def test_a_get_whose_replica_died_is_answered_by_another(make_service: MakeService, mark: str) -> None:
     service = scaled(make_service(), 2)
     with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(client.get, f"{service.url}/?s=0.5") for _ in range(8)]
-        time.sleep(0.25)
+        answers = [pool.submit(client.get, f"{service.url}/?s=1") for _ in range(8)]
+        until(lambda: active_requests(service) == 8)
         os.kill(
             min(pid for pid, words in processes(mark).items() if re.match(r"\S*python\S* -S", words)), signal.SIGKILL
         )
@@ -180,6 +182,13 @@ def test_closing_twice_and_scaling_after_it(make_service: MakeService) -> None:
         service.scale_to(1)
 
 
+def test_a_fleet_that_was_not_started() -> None:
+    service = LocalService(LocalServiceSpec(command=("serve",)))
+    with pytest.raises(RunError, match=r"the fleet is not started; call start\(\) first"):
+        service.scale_to(1)
+    service.close()
+
+
 def test_calls_from_many_threads(make_service: MakeService) -> None:
     service = make_service()
     threads = [threading.Thread(target=lambda n=n: (service.scale_to(n % 3), service.counts())) for n in range(30)]
@@ -202,12 +211,29 @@ time.sleep(60)
 """
 
 
+@contextmanager
+def controller() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that runs a fleet of two; what it leaves of files, killed as it will be, is removed."""
+    code = CONTROLLER.format(server=str(Path(__file__).with_name("server.py")))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        environment = {**os.environ, "TMPDIR": folder}
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as process:
+            yield process
+
+
+@pytest.mark.parametrize("delay_s", [0.05 * step for step in range(6, 30 if IS_SOAK else 12)])
+def test_nothing_is_left_of_a_controller_that_is_killed_at_any_moment(delay_s: float, mark: str) -> None:
+    with controller() as process:
+        time.sleep(delay_s)
+        process.kill()
+    until(lambda: not processes(mark), what="the end of every process")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
 def test_nothing_is_left_of_a_controller_that_is_killed(number: signal.Signals, mark: str) -> None:
-    code = CONTROLLER.format(server=str(Path(__file__).with_name("server.py")))
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as controller:
-        assert controller.stdout is not None
-        assert controller.stdout.readline() == b"ready\n"
+    with controller() as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
         assert len(processes(mark)) > 6
-        controller.send_signal(number)
+        process.send_signal(number)
     until(lambda: not processes(mark), what="the end of every process")

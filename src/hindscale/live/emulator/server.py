@@ -24,6 +24,7 @@ from hindscale.live.emulator.metrics import Metrics
 from hindscale.live.emulator.model import EmulatedModel
 from hindscale.live.emulator.requests import Completion
 from hindscale.live.emulator.runner import ModelClock, Runner, Ticket
+from hindscale.live.ports import require_free
 
 __all__ = ["EmulatorSpec", "application", "serve"]
 
@@ -179,7 +180,12 @@ def application(spec: EmulatorSpec) -> Starlette:
 
 
 def serve(spec: EmulatorSpec, *, host: str, port: int) -> None:
-    """Serve until TERM or Ctrl-C; requests that run then are finished first."""
+    """Serve until TERM or Ctrl-C; requests that run then are finished first.
+
+    Raises:
+        RunError: If it cannot listen there.
+    """
+    require_free(host, port, what="emulator")
     uvicorn.run(
         application(spec),
         host=host,

@@ -15,7 +15,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from hindscale.live.local.ports import LOOPBACK
+from hindscale.live.ports import LOOPBACK
 
 __all__ = ["Activator"]
 

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from hindscale.core.errors import RunError
-from hindscale.live.local.ports import LOOPBACK
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import LOOPBACK
 
 __all__ = ["SERVICE", "Endpoint", "Files", "bootstrap", "endpoints_file", "find_envoy"]
 
@@ -73,12 +73,17 @@ class Files:
     log: Path
 
     @classmethod
-    def within(cls, folder: Path) -> Files:
-        """The files in one folder; the endpoints have one of their own, which Envoy watches."""
+    def within(cls, folder: Path, private: Path) -> Files:
+        """The files of a gateway.
+
+        Args:
+            folder: Of what people may want to read. The endpoints have one of their own in it, which Envoy watches.
+            private: Of the admin socket: nobody else may reach it, and its path must be short (some 100 bytes).
+        """
         return cls(
             bootstrap=folder / "envoy.json",
             endpoints=folder / "endpoints" / "endpoints.json",
-            admin=folder / "admin.sock",
+            admin=private / "admin.sock",
             log=folder / "envoy.log",
         )
 
@@ -272,13 +277,20 @@ def _service_cluster(spec: LocalServiceSpec, files: Files) -> dict[str, Any]:
         "name": SERVICE,
         "type": "EDS",
         "connect_timeout": "2s",
-        "lb_policy": "LEAST_REQUEST",
+        "load_balancing_policy": {"policies": [{"typed_extension_config": _least_request()}]},
         "eds_cluster_config": {"eds_config": {"resource_api_version": "V3", "path_config_source": source}},
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "circuit_breakers": {"thresholds": [{"priority": "DEFAULT", **limits}]},
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol},
         "outlier_detection": _outlier_detection(),
     }
+
+
+def _least_request() -> dict[str, Any]:
+    package = "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest"
+    # A full scan: by default two replicas are drawn and the better one is taken, which for few replicas and long
+    # requests leaves some idle while others queue.
+    return _typed("envoy.load_balancing_policies.least_request", package, selection_method="FULL_SCAN")
 
 
 def _outlier_detection() -> dict[str, Any]:

@@ -13,18 +13,17 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from hindscale.core.errors import RunError
+from hindscale.core.errors import OutputError, RunError
 from hindscale.core.files import atomic_writer, make_folder
 from hindscale.live.local.backoff import Backoff
 from hindscale.live.local.envoy import SERVICE, Endpoint, Files, bootstrap, endpoints_file, find_envoy
-from hindscale.live.local.ports import LOOPBACK, free_port, require_free
 from hindscale.live.local.process import GuardedProcess, last_words
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import LOOPBACK, free_port, require_free
 
 __all__ = ["EndpointLoad", "Gateway"]
 
@@ -55,15 +54,15 @@ class Gateway:
         metrics_port: Where its metrics are.
     """
 
-    def __init__(self, spec: LocalServiceSpec, folder: Path, activator_port: int) -> None:
+    def __init__(self, spec: LocalServiceSpec, files: Files) -> None:
         self._binary, remark = find_envoy()
         if remark:
             LOGGER.warning(remark)
         self._spec = spec
-        self._files = Files.within(folder)
-        self._activator_port = activator_port
-        self.port = spec.gateway_port or free_port(taken=(activator_port,))
-        self.metrics_port = spec.metrics_port or free_port(taken=(activator_port, self.port))
+        self._files = files
+        self._activator_port = 0
+        self.port = spec.gateway_port or free_port()
+        self.metrics_port = spec.metrics_port or free_port(taken=(self.port,))
         self._version = 0
         self._published: tuple[Endpoint, ...] | None = None
         self._process: GuardedProcess | None = None
@@ -74,8 +73,11 @@ class Gateway:
             timeout=ASK_TIMEOUT_S,
         )
 
-    async def start(self) -> None:
+    async def start(self, activator_port: int) -> None:
         """Start Envoy and return when it answers.
+
+        Args:
+            activator_port: Who takes requests while there is no replica.
 
         Raises:
             RunError: If it cannot listen where it should, or does not start.
@@ -83,6 +85,7 @@ class Gateway:
         require_free(self._spec.host, self.port, what="gateway")
         require_free(LOOPBACK, self.metrics_port, what="metrics")
         make_folder(self._files.endpoints.parent)
+        self._activator_port = activator_port
         self.publish(())
         config = bootstrap(self._spec, self._files, self.port, self.metrics_port)
         with atomic_writer(self._files.bootstrap) as file:
@@ -116,17 +119,20 @@ class Gateway:
         await process.end(grace_s=1.0)
         raise RunError(f"gateway: Envoy did not start: {last_words(self._files.log)}; its log is {self._files.log}")
 
-    async def _keep_running(self, process: GuardedProcess) -> None:
+    async def _keep_running(self, process: GuardedProcess | None) -> None:
         """Start Envoy again whenever it ends, after pauses that double up while it goes on failing."""
         backoff = Backoff(longest_s=self._spec.longest_backoff_s)
         while True:
             began_s = time.monotonic()
-            code = await process.wait()
-            now_s = time.monotonic()
-            LOGGER.error("gateway: Envoy ended with code %d: %s", code, last_words(self._files.log))
+            try:
+                process = self._process = process or await self._launch()
+                code = await process.wait()
+                LOGGER.error("gateway: Envoy ended with code %d: %s", code, last_words(self._files.log))
+            except OutputError as error:
+                LOGGER.warning("gateway: Envoy cannot be started: %s", error)
+            process, now_s = None, time.monotonic()
             backoff = backoff.after_failure(now_s, began_s=began_s, well_s=now_s - began_s)
             await asyncio.sleep(backoff.until_s - now_s)
-            process = self._process = await self._launch()
 
     def publish(self, endpoints: Sequence[Endpoint]) -> None:
         """Tell Envoy of these replicas, and of no others.

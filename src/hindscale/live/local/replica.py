@@ -8,9 +8,9 @@ from enum import StrEnum
 
 import httpx
 
-from hindscale.live.local.ports import LOOPBACK
 from hindscale.live.local.process import GuardedProcess
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import LOOPBACK
 
 __all__ = ["Probe", "Replica", "ReplicaState"]
 

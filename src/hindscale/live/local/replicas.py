@@ -1,16 +1,12 @@
-"""The replicas of one service: as many as were asked for, each from its start to its end.
-
-Every replica has a task that tells its life in order: become ready, serve, drain, end. `LocalReplicas`
-starts them and sends them away, so that the number of those that are wanted follows the size asked for.
-"""
+"""The replicas of one service: as many as were asked for."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections import Counter, deque
-from collections.abc import Coroutine, Mapping
+from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,26 +16,18 @@ from hindscale.live.fleet import ReplicaCounts
 from hindscale.live.local.activator import Activator
 from hindscale.live.local.backoff import Backoff
 from hindscale.live.local.envoy import Endpoint
-from hindscale.live.local.gateway import EndpointLoad, Gateway
-from hindscale.live.local.ports import free_port
-from hindscale.live.local.process import GuardedProcess, last_words
-from hindscale.live.local.replica import Probe, Replica, ReplicaState
+from hindscale.live.local.gateway import Gateway
+from hindscale.live.local.life import Life, ReplicaFailed
+from hindscale.live.local.process import GuardedProcess
+from hindscale.live.local.replica import Replica, ReplicaState
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import free_port
 
 __all__ = ["Books", "LocalReplicas"]
 
 LOGGER = logging.getLogger(__name__)
-REMEMBERED_STARTS = 1000
-KEPT_LOGS = 100
 CLOSE_TIMEOUT_S = 30.0
-DRAIN_POLL_S = 0.1
-IDLE_POLLS = 3
-"""A request that Envoy had just given away may not be in the first count of zero."""
-LET_GO_S = 1.0
-
-
-class ReplicaFailed(Exception):
-    """A replica ended, or did not become ready; the text says how."""
+KEPT_LOGS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +52,7 @@ class Books:
 
 
 class LocalReplicas:
-    """All replicas of one service.
+    """All replicas of one service. Each has a task that leads it through its life.
 
     Attributes:
         books: What others may know; a new value takes its place at each change.
@@ -75,7 +63,7 @@ class LocalReplicas:
         self._folder = folder
         self._gateway = gateway
         self._activator = activator
-        self._probe = Probe(spec)
+        self._life = Life(spec, gateway, activator, self._changed)
         self._desired = 0
         self._launched = 0
         self._launching = 0
@@ -84,8 +72,8 @@ class LocalReplicas:
         self._shrinking: asyncio.Task[None] | None = None
         self._backoff = Backoff(longest_s=spec.longest_backoff_s)
         self._retry: asyncio.TimerHandle | None = None
+        self._is_published = True
         self._paid_s = 0.0
-        self._cold_starts_s: deque[float] = deque(maxlen=REMEMBERED_STARTS)
         self.books = self._balanced()
 
     def scale_to(self, replicas: int) -> None:
@@ -98,15 +86,16 @@ class LocalReplicas:
         self.scale_to(0)
         patience_s = CLOSE_TIMEOUT_S if self._spec.drain_timeout_s is None else self._spec.drain_timeout_s
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience_s)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.wait(self._tasks, timeout=patience_s + self._spec.stop_grace_s)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        for replica in self._replicas.values():  # whose end was interrupted
+            await replica.process.end(0.0)
         if self._retry is not None:
             self._retry.cancel()
-        await self._probe.close()
-
-    # As many as were asked for
+        await self._life.close()
 
     def _follow(self) -> None:
         """Start what is missing, send away what is too much."""
@@ -125,7 +114,7 @@ class LocalReplicas:
         if pause_s <= 0:
             self._launching += missing
             for _ in range(missing):
-                self._spawn(self._live())
+                self._spawn(self._start_and_live())
         elif self._retry is None:
             self._retry = asyncio.get_running_loop().call_later(pause_s, self._try_again)
 
@@ -142,15 +131,11 @@ class LocalReplicas:
         wanted = self._wanted()
 
         def missed(replica: Replica) -> tuple[bool, int, int]:
-            return replica.state is ReplicaState.READY, self._requests_of(replica, loads), -replica.number
+            return replica.state is ReplicaState.READY, self._life.requests_of(replica, loads), -replica.number
 
         for replica in sorted(wanted, key=missed)[: max(len(wanted) - self._desired, 0)]:
             replica.sent_away.set()
         self._changed()
-
-    def _requests_of(self, replica: Replica, loads: Mapping[int, EndpointLoad]) -> int:
-        by_gateway = loads[replica.port].active_requests if replica.port in loads else 0
-        return by_gateway + self._activator.active(replica.port)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -158,22 +143,18 @@ class LocalReplicas:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    # The life of one
-
-    async def _live(self) -> None:
-        """One replica, from its start to its end."""
+    async def _start_and_live(self) -> None:
         replica, began_s = None, time.monotonic()
         try:
             replica = await self._launch()
-            while not replica.sent_away.is_set():
-                await self._become_ready(replica)
-                await self._serve(replica)
-            await self._drain(replica)
+            await self._life.live(replica)
         except (ReplicaFailed, HindscaleError) as failure:
             self._note_failure(replica, str(failure), began_s)
         finally:
             if replica is not None:
-                await self._end(replica)
+                await self._life.end(replica)
+                self._paid_s += time.monotonic() - replica.began_s
+                del self._replicas[replica.number]
             self._follow()
 
     async def _launch(self) -> Replica:
@@ -194,85 +175,6 @@ class LocalReplicas:
         self._follow()
         return replica
 
-    async def _become_ready(self, replica: Replica) -> None:
-        if not await self._unless_sent_away(replica, self._probe.until_ready(replica), self._spec.start_timeout_s):
-            return
-        if replica.ready_s is None:
-            replica.ready_s = time.monotonic()
-            self._cold_starts_s.append(replica.ready_s - replica.began_s)
-        replica.state = ReplicaState.READY
-        self._changed()
-
-    async def _serve(self, replica: Replica) -> None:
-        if replica.sent_away.is_set() or not await self._unless_sent_away(replica, self._probe.until_ill(replica)):
-            return
-        LOGGER.warning("replica %d no longer answers %s", replica.number, self._spec.readiness_path)
-        replica.state = ReplicaState.STARTING
-        self._changed()
-
-    async def _unless_sent_away(
-        self, replica: Replica, event: Coroutine[Any, Any, None], within_s: float | None = None
-    ) -> bool:
-        """Wait for something to happen to a replica; False if it is sent away before.
-
-        Raises:
-            ReplicaFailed: If its process ends, or nothing happens in time.
-        """
-        happens = asyncio.create_task(event)
-        watched = (
-            happens,
-            asyncio.create_task(replica.sent_away.wait()),
-            asyncio.create_task(replica.process.wait()),
-        )
-        try:
-            done, _ = await asyncio.wait(watched, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in watched:
-                task.cancel()
-            await asyncio.gather(*watched, return_exceptions=True)
-        if replica.process.exit_code is not None and not replica.sent_away.is_set():
-            raise ReplicaFailed(f"ended with code {replica.process.exit_code}: {last_words(replica.process.log)}")
-        if not done:
-            raise ReplicaFailed(f"was not ready within {within_s:g} s and is given up")
-        return happens in done
-
-    async def _drain(self, replica: Replica) -> None:
-        """Let it finish: it gets nothing new, and goes when it has nothing left, or its time is over."""
-        if replica.state is not ReplicaState.READY:
-            return
-        replica.state = ReplicaState.DRAINING
-        self._changed()
-        try:
-            async with asyncio.timeout(self._spec.drain_timeout_s):
-                await self._until_idle(replica)
-        except TimeoutError:
-            LOGGER.warning("replica %d still had requests after %g s", replica.number, self._spec.drain_timeout_s)
-
-    async def _until_idle(self, replica: Replica) -> None:
-        idle_polls = 0
-        while idle_polls < IDLE_POLLS and replica.process.exit_code is None:
-            await asyncio.sleep(DRAIN_POLL_S)
-            self._publish()  # again, in case it could not be written
-            loads = await self._gateway.loads()
-            idle_polls = idle_polls + 1 if self._is_idle(replica, loads) else 0
-
-    def _is_idle(self, replica: Replica, loads: Mapping[int, EndpointLoad] | None) -> bool:
-        """Whether nothing is left and nothing can come. A gateway that does not answer is no proof of that."""
-        if loads is None or self._requests_of(replica, loads):
-            return False
-        return replica.port not in loads or loads[replica.port].is_draining
-
-    async def _end(self, replica: Replica) -> None:
-        """Nobody sends it anything any more; end its process."""
-        replica.state = ReplicaState.LEAVING
-        self._changed()
-        await self._gateway.until_without(replica.port, within_s=LET_GO_S)
-        await replica.process.end(self._spec.stop_grace_s)
-        self._paid_s += time.monotonic() - replica.began_s
-        del self._replicas[replica.number]
-
-    # What others know
-
     def _note_failure(self, replica: Replica | None, text: str, began_s: float) -> None:
         now_s = time.monotonic()
         well_s = 0.0 if replica is None or replica.ready_s is None else now_s - replica.ready_s
@@ -285,8 +187,8 @@ class LocalReplicas:
         """Tell everybody who has to know."""
         self.books = self._balanced()
         self._publish()
-        ready = [replica for replica in self._replicas.values() if replica.state is ReplicaState.READY]
-        self._activator.set_ready([replica.port for replica in ready if not replica.sent_away.is_set()])
+        ready = [replica.port for replica in self._wanted() if replica.state is ReplicaState.READY]
+        self._activator.set_ready(ready)
 
     def _publish(self) -> None:
         endpoints = [
@@ -297,7 +199,11 @@ class LocalReplicas:
         try:
             self._gateway.publish(endpoints)
         except OutputError as error:
-            LOGGER.warning("the gateway does not know of the latest replicas: %s", error)
+            if self._is_published:  # once is enough; it is tried again at every change
+                LOGGER.warning("the gateway does not know of the latest replicas: %s", error)
+            self._is_published = False
+        else:
+            self._is_published = True
 
     def _balanced(self) -> Books:
         states = Counter(replica.state for replica in self._replicas.values())
@@ -311,7 +217,7 @@ class LocalReplicas:
             ),
             paid_s=self._paid_s,
             began_s=tuple(replica.began_s for replica in self._replicas.values()),
-            cold_starts_s=tuple(self._cold_starts_s),
+            cold_starts_s=tuple(self._life.cold_starts_s),
         )
 
     def _prune_logs(self) -> None:

@@ -16,10 +16,11 @@ from hindscale.core.errors import RunError
 from hindscale.core.files import make_folder
 from hindscale.live.fleet import ReplicaCounts
 from hindscale.live.local.activator import Activator
+from hindscale.live.local.envoy import Files
 from hindscale.live.local.gateway import Gateway
-from hindscale.live.local.ports import LOOPBACK
 from hindscale.live.local.replicas import LocalReplicas
 from hindscale.live.local.spec import LocalServiceSpec
+from hindscale.live.ports import LOOPBACK
 
 __all__ = ["LocalService"]
 
@@ -43,9 +44,8 @@ class LocalService:
         """
         self._spec = spec
         self._on_waiting = on_waiting
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"{spec.name} fleet", daemon=True)
         self._cleanup = ExitStack()
+        self._is_started = False
         self._is_closed = False
 
     def start(self) -> Self:
@@ -54,32 +54,34 @@ class LocalService:
         Raises:
             RunError: If there is no Envoy, or it cannot listen where it should.
         """
-        folder = self._spec.folder or Path(
-            self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="hindscale-", ignore_cleanup_errors=True))
-        )
+        private = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="hindscale-")))
+        folder = make_folder(self._spec.folder or private).resolve()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"{self._spec.name} fleet", daemon=True)
         self._thread.start()
         try:
-            self._run(self._start(make_folder(folder).resolve()))
+            self._run(self._start(folder, private))
         except BaseException:
             self._stop_thread()
             raise
+        self._is_started = True
         return self
 
-    async def _start(self, folder: Path) -> None:
+    async def _start(self, folder: Path, private: Path) -> None:
         spec = self._spec
+        self._gateway = Gateway(spec, Files.within(folder, private))
         self._activator = Activator(
             slots=spec.slots,
             max_waiting=spec.max_waiting,
             wait_timeout_s=spec.wait_timeout_s,
             on_waiting=self._on_waiting,
         )
-        await self._activator.start()
-        self._gateway = Gateway(spec, folder, self._activator.port)
         try:
-            await self._gateway.start()
+            await self._activator.start()
+            await self._gateway.start(self._activator.port)
         except BaseException:
-            await self._gateway.close()
             await self._activator.close()
+            await self._gateway.close()
             raise
         self._replicas = LocalReplicas(spec, folder, self._gateway, self._activator)
 
@@ -97,7 +99,7 @@ class LocalService:
     def scale_to(self, replicas: int) -> None:
         """Ask for a size; returns at once, the fleet follows."""
         require_count(replicas=replicas)
-        self._require_open()
+        self._require_running()
         self._loop.call_soon_threadsafe(self._replicas.scale_to, replicas)
 
     def counts(self) -> ReplicaCounts:
@@ -118,12 +120,11 @@ class LocalService:
 
     def close(self) -> None:
         """Take no new requests, let replicas finish for a while, end everything; a second call does nothing."""
-        if self._is_closed:
+        if not self._is_started or self._is_closed:
             return
         self._is_closed = True
         try:
-            if self._thread.is_alive():
-                self._run(self._close())
+            self._run(self._close())
         finally:
             self._stop_thread()
 
@@ -138,13 +139,14 @@ class LocalService:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _stop_thread(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
         self._loop.close()
         self._cleanup.close()
 
-    def _require_open(self) -> None:
+    def _require_running(self) -> None:
+        if not self._is_started:
+            raise RunError(f"{self._spec.name}: the fleet is not started; call start() first")
         if self._is_closed:
             raise RunError(f"{self._spec.name}: the fleet is closed; make a new one")
 

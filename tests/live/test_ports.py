@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from hindscale.core.errors import RunError
-from hindscale.live.local.ports import free_port, require_free
+from hindscale.live.ports import free_port, require_free
 
 
 @pytest.fixture
