@@ -26,6 +26,7 @@ NAMES = (
     "arrivals",
     "reading",
     "gateway",
+    "controller",
     "load",
 )
 RESULTS = Path(__file__).with_name("results.json")

@@ -184,18 +184,22 @@ class Controller:
         score = self._score(tick)
         acts = self._plan.acts and tick.target is not None
         scores = self._advance_shadows(score.arrived)
+        last = self.board.state.record
         record = TickRecord(
             number=self._number,
             wall_s=self._wall_s(),
             plan=self._plan_number,
             tick=tick,
             acted=acts,
+            before=None if last is None else last.target,
             score=score,
             latency_s=self._metrics.measured.latency_s,
             trouble=self._metrics.measured.trouble,
             shadows=self._shadows.ticks,
             shadow_states=self._shadows.states,
         )
+        changed = last is None or (last.target, last.is_held) != (record.target, record.is_held)
+        record = replace(record, changed=changed)
         self._write(record, scores)
         failure = self._scale_to(tick.target.replicas) if acts and tick.target is not None else ""
         self._show(record, failure, time.perf_counter() - begun_s)
@@ -250,14 +254,13 @@ class Controller:
 
     def _show(self, record: TickRecord, fleet_failure: str, tick_s: float) -> None:
         before = self.board.state
-        target = record.tick.target
         starts = self._fleet.cold_starts_s() if hasattr(self._fleet, "cold_starts_s") else ()
         self.board.show(
             plan=self._plan,
             record=record,
             totals=before.totals.plus(record.score),
             ticks=before.ticks + 1,
-            held_ticks=before.held_ticks + (target is None or target.held),
+            held_ticks=before.held_ticks + record.is_held,
             cold_starts_s=tuple(starts)[-100:],
             unwritten=self._store.unwritten,
             store_failure=self._store.failure,

@@ -95,6 +95,8 @@ class TickRecord:
         plan: Number of the plan that it was decided by.
         tick: What the control loop gave.
         acted: Whether the target was carried out.
+        before: The target of the tick before; None where there was none.
+        changed: Whether the target is another one, or whether the fleet begins or ceases to be held.
         score: What was measured since the tick before.
         latency_s: Latency percentiles of the interval, by share.
         trouble: What was wrong with the measurements, in words.
@@ -107,11 +109,23 @@ class TickRecord:
     plan: int
     tick: Tick
     acted: bool
+    before: int | None = None
+    changed: bool = False
     score: Score = field(default_factory=Score)
     latency_s: Mapping[float, float] = field(default_factory=dict)
     trouble: str = ""
     shadows: Sequence[ShadowTick] = ()
     shadow_states: Mapping[str, tuple[ControlState, int]] = field(default_factory=dict)
+
+    @property
+    def target(self) -> int | None:
+        """What the fleet is asked for; None where nothing was known."""
+        return None if self.tick.target is None else self.tick.target.replicas
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the policy was not asked."""
+        return self.tick.target is None or self.tick.target.held
 
     def to_row(self) -> dict[str, Any]:
         """A row of the table of ticks: the whole observation as JSON, and beside it the figures that are drawn."""
@@ -131,7 +145,9 @@ class TickRecord:
             "draining": None if seen is None else seen.draining_replicas,
             "desired": None if target is None else target.decision.desired_replicas,
             "target": None if target is None else target.replicas,
-            "held": int(target is None or target.held),
+            "before": self.before,
+            "changed": int(self.changed),
+            "held": int(self.is_held),
             "acted": int(self.acted),
             "limited_by": "" if target is None else ",".join(target.limited_by),
             "reason": self.tick.held_because if target is None else target.decision.reason,

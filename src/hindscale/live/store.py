@@ -45,11 +45,13 @@ CREATE TABLE plans (
 CREATE TABLE ticks (
   id INTEGER PRIMARY KEY, time_s REAL NOT NULL, wall_s REAL NOT NULL, plan INTEGER NOT NULL,
   rate_rps REAL, queued REAL, ready INTEGER, starting INTEGER, provisioning INTEGER, draining INTEGER,
-  desired INTEGER, target INTEGER, held INTEGER NOT NULL, acted INTEGER NOT NULL,
+  desired INTEGER, target INTEGER, before INTEGER, changed INTEGER NOT NULL, held INTEGER NOT NULL,
+  acted INTEGER NOT NULL,
   arrived REAL NOT NULL, gone REAL NOT NULL, met REAL NOT NULL, replica_s REAL NOT NULL,
   p50_s REAL, p95_s REAL, p99_s REAL
 );
 CREATE INDEX ticks_by_wall ON ticks (wall_s);
+CREATE INDEX ticks_that_changed ON ticks (id) WHERE changed;
 CREATE TABLE texts (
   tick INTEGER PRIMARY KEY, observation TEXT, limited_by TEXT NOT NULL, reason TEXT NOT NULL, trouble TEXT NOT NULL,
   shadows TEXT NOT NULL

@@ -54,6 +54,6 @@ def test_the_least_cost_of_a_steady_load_is_what_it_keeps_busy() -> None:
         profile=replace(PROFILE, cold_start=Constant(0.0), price_per_replica_hour=2.0),
         slo=Slo(latency_s=10.0, percentile=0.99),
     )
-    least = least_cost(plan, [80.0] * 60, step_s=10.0, ready_at_start=1.0)
+    least = least_cost(plan, [80.0] * 60, step_s=10.0)
     assert least == pytest.approx(2.0 * 600 / 3600, rel=0.05)
-    assert least_cost(plan, [0.0] * 60, step_s=10.0, ready_at_start=1.0) is None
+    assert least_cost(plan, [0.0] * 60, step_s=10.0) is None

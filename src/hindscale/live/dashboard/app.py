@@ -24,7 +24,14 @@ from hindscale.live.dashboard import openapi
 from hindscale.live.dashboard.hindsight import least_cost
 from hindscale.live.dashboard.metrics import metrics_page
 from hindscale.live.dashboard.outlook import forecaster_of, outlook
-from hindscale.live.dashboard.views import as_json, decisions_view, scores_view, series_view, status_view
+from hindscale.live.dashboard.views import (
+    arrivals_view,
+    as_json,
+    decisions_view,
+    scores_view,
+    series_view,
+    status_view,
+)
 from hindscale.live.explain import explain
 from hindscale.live.store import StoreReader
 from hindscale.vendor import vendored
@@ -88,6 +95,7 @@ class _Interface:
                 lambda reader, asked: decisions_view(reader, most=int(_number(asked, "most", 50, 1, 1000)))
             ),
             "scores": self._from_store(self._scores),
+            "hindsight": self._from_store(self._hindsight),
             "forecast": self._from_store(self._forecast),
             "explain": self._from_store(
                 lambda reader, asked: explain(reader, _number(asked, "at", time.time(), 0, 1e11)).to_dict()
@@ -169,30 +177,28 @@ class _Interface:
 
     def _scores(self, reader: StoreReader, asked: Mapping[str, str]) -> Any:
         since_s = _number(asked, "since", HOUR_S, 60, LONGEST_S)
-        plan = self._board.state.plan
-        scores = scores_view(reader, plan, since_s=since_s)
-        series = series_view(reader, since_s=since_s, points=240)
-        arrived = [(rate or 0.0) * series["step_s"] for rate in series["rate_rps"]]
-        ready = series["ready"][0] if series["ready"] else None
-        least = least_cost(plan, arrived, step_s=series["step_s"], ready_at_start=ready or 0.0) if arrived else None
-        return {"since_s": since_s, "policies": scores, "least_cost": least}
+        return {"since_s": since_s, "policies": scores_view(reader, self._board.state.plan, since_s=since_s)}
+
+    def _hindsight(self, reader: StoreReader, asked: Mapping[str, str]) -> Any:
+        since_s = _number(asked, "since", HOUR_S, 60, LONGEST_S)
+        _, step_s, arrived = arrivals_view(reader, since_s=since_s)
+        came = [0.0 if math.isnan(requests) else requests for requests in arrived]
+        least = least_cost(self._board.state.plan, came, step_s=step_s) if came else None
+        return {"since_s": since_s, "least_cost": least}
 
     def _forecast(self, reader: StoreReader, asked: Mapping[str, str]) -> Any:
         since_s = _number(asked, "since", HOUR_S, 60, LONGEST_S)
-        state = self._board.state
-        window_s = max(state.plan.control_interval_s, since_s / 180)
-        series = series_view(reader, since_s=since_s, points=max(int(since_s / window_s), 10))
-        # The last window has not ended; the one before is the newest that is whole.
-        rates = [math.nan if rate is None else rate for rate in series["rate_rps"]][:-1]
-        forecaster = forecaster_of(state.plan)
+        begin_s, step_s, arrived = arrivals_view(reader, since_s=since_s)
+        # The last step has not ended; the one before is the newest that is whole.
+        rates = [requests / step_s for requests in arrived[:-1]]
+        forecaster = forecaster_of(self._board.state.plan)
         seen = outlook(rates, forecaster, windows=FORECAST_WINDOWS)
         if seen is None:
             return {"forecaster": forecaster.name, "time_s": [], "mean_rps": [], "low_rps": [], "high_rps": []}
-        last_s = series["time_s"][-2]
         columns = {name: getattr(seen, name).tolist() for name in ("mean_rps", "low_rps", "high_rps")}
         return {
             "forecaster": forecaster.name,
-            "time_s": [last_s + series["step_s"] * ahead for ahead in range(1, FORECAST_WINDOWS + 1)],
+            "time_s": [begin_s + step_s * (len(rates) + ahead + 0.5) for ahead in range(FORECAST_WINDOWS)],
             **{name: [v if math.isfinite(v) else None for v in values] for name, values in columns.items()},
         }
 

@@ -6,7 +6,7 @@
   const { say, clock, rate, count, percent, seconds } = charts;
   const money = (amount) => amount.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: amount < 1 ? 4 : 2 });
   const RETRY_MS = 2000, REFRESH_MS = 3000, SLOW_REFRESH_MS = 15000, LONG_S = 3600;
-  let since = 900, refreshed = 0, token = sessionStorage.getItem("token") ?? "", slo = null, run = null, bounds = "";
+  let since = Number(new URLSearchParams(location.search).get("since")) || 900, refreshed = 0, token = sessionStorage.getItem("token") ?? "", slo = null, run = null, bounds = "";
 
   // -- asking -----------------------------------------------------------------------------------
 
@@ -107,13 +107,16 @@
     if (focused >= 0) body.querySelectorAll("button")[focused]?.focus();
   }
 
-  function showScores({ policies, least_cost: least }) {
+  function showScores({ policies }) {
     fill("policies", policies, (each) => rowOf([
       each.role === "measured" ? "this fleet" : each.policy,
       { measured: "measured", decides: "decides, simulated", shadow: "shadow, simulated" }[each.role],
       say(each.attainment, percent), money(each.cost), trim(each.replica_hours),
       each.role === "shadow" ? button("Promote", `Promote ${each.policy}`, () => order("promote", { policy: each.policy })) : "",
     ], each.role));
+  }
+
+  function showLeast({ least_cost: least }) {
     byId("least").textContent = least === null ? "" :
       `With perfect foresight, nobody could have kept the SLO in this time for less than ${money(least)}.`;
   }
@@ -158,6 +161,7 @@
       showScores(scores);
       showDecisions(changes);
       root.dataset.ready = "true";
+      showLeast(await read(`hindsight?since=${span}`));
     } catch (error) {
       trouble([error.message]);
     }
@@ -190,13 +194,12 @@
 
   // -- what can be pressed ----------------------------------------------------------------------
 
-  for (const each of document.querySelectorAll(".ranges button")) {
-    each.addEventListener("click", () => {
-      since = Number(each.dataset.since);
-      document.querySelectorAll(".ranges button").forEach((other) => other.setAttribute("aria-pressed", String(other === each)));
-      refresh();
-    });
+  const ranges = [...document.querySelectorAll(".ranges button")];
+  const markRange = () => ranges.forEach((each) => each.setAttribute("aria-pressed", String(Number(each.dataset.since) === since)));
+  for (const each of ranges) {
+    each.addEventListener("click", () => { since = Number(each.dataset.since); markRange(); refresh(); });
   }
+  markRange();
   byId("pause").addEventListener("click", () => order(run?.mode === "paused" ? "resume" : "pause"));
   byId("rollback").addEventListener("click", () => order("rollback"));
   byId("bounds-form").addEventListener("submit", (event) => {

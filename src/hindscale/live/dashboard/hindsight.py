@@ -14,14 +14,13 @@ from hindscale.simulation.optimum import FluidProblem, solve
 __all__ = ["least_cost"]
 
 
-def least_cost(plan: Plan, arrived: Sequence[float], *, step_s: float, ready_at_start: float) -> float | None:
+def least_cost(plan: Plan, arrived: Sequence[float], *, step_s: float) -> float | None:
     """The cost that no policy could have gone below, with any bounds: the fluid model's, in money.
 
     Args:
         plan: What a replica is, and what was promised.
         arrived: Requests that came in each step.
         step_s: Length of a step.
-        ready_at_start: Replicas that were ready when the first step began.
 
     Returns:
         None if nothing came, or if no fleet could have kept the SLO.
@@ -34,14 +33,16 @@ def least_cost(plan: Plan, arrived: Sequence[float], *, step_s: float, ready_at_
     # Due at the end of a step is what had come an SLO's bound before; within a step, requests come evenly.
     due = np.interp(ends_s - plan.slo.latency_s, np.r_[0.0, ends_s], np.r_[0.0, cumulative], left=0.0)
     profile = plan.profile
+    served_per_step = profile.slots * step_s / profile.service_time.mean_s
     problem = FluidProblem(
         step_s=step_s,
         arrived=cumulative,
         due=np.minimum(due, cumulative),
-        served_per_step=profile.slots * step_s / profile.service_time.mean_s,
+        served_per_step=served_per_step,
         start_s=profile.cold_start.mean_s,
         missed_at_most=(1.0 - plan.slo.percentile) * total,
-        initial_replicas=ready_at_start,
+        # As many as anybody could use were there already: nobody pays for those starts.
+        initial_replicas=total / served_per_step,
     )
     try:
         replica_s = solve(problem).replica_s

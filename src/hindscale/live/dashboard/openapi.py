@@ -38,10 +38,8 @@ def document() -> dict[str, Any]:
                 "The latest ticks at which the target changed or the fleet began or ceased to be held.",
                 ("most", "Most of them.", {"type": "integer", "default": 50, "maximum": 1000}),
             ),
-            "/api/v1/scores": _get(
-                "What was measured, what each policy's own fleet came to, and the least that was possible.",
-                _SINCE,
-            ),
+            "/api/v1/scores": _get("What was measured, and what each policy's own fleet came to.", _SINCE),
+            "/api/v1/hindsight": _get("The cost that no policy could have gone below, with any bounds.", _SINCE),
             "/api/v1/forecast": _get("Expected arrival rates, with a band of the forecaster's past errors.", _SINCE),
             "/api/v1/explain": _get(
                 "The last decision at or before a time, made again and explained.",

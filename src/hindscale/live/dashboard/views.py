@@ -12,11 +12,13 @@ import hindscale
 from hindscale.live.board import State
 from hindscale.live.plan import Plan
 from hindscale.live.records import Score, TickRecord
-from hindscale.live.store import MEASURED, StoreReader
+from hindscale.live.store import MEASURED, MINUTE_S, StoreReader
 
-__all__ = ["MOST_POINTS", "decisions_view", "scores_view", "series_view", "status_view", "tick_view"]
+__all__ = ["MOST_POINTS", "arrivals_view", "decisions_view", "scores_view", "series_view", "status_view", "tick_view"]
 
 MOST_POINTS = 2000
+HOUR_S = 3600.0
+STEPS = 180
 _LATENCIES = {0.5: "p50_s", 0.95: "p95_s", 0.99: "p99_s"}
 
 _DRAWN = ("rate_rps", "queued", "ready", "starting", "provisioning", "draining", "target", "held", *_LATENCIES.values())
@@ -30,14 +32,10 @@ SELECT CAST((wall_s - :from_s) / :step_s AS INTEGER) AS bucket,
 FROM ticks WHERE wall_s >= :from_s AND wall_s < :to_s GROUP BY bucket ORDER BY bucket
 """
 _CHANGES = """
-SELECT id, wall_s, desired, target, held, acted, before, limited_by, reason FROM (
-  SELECT id, wall_s, desired, target, held, acted, lag(target) OVER w AS before, lag(held) OVER w AS was_held
-  FROM (SELECT * FROM ticks ORDER BY id DESC LIMIT :look_back) WINDOW w AS (ORDER BY id)
-) JOIN texts ON tick = id
-WHERE target IS NOT before OR held IS NOT was_held ORDER BY id DESC LIMIT :most
+SELECT id, wall_s, desired, target, before, held, acted, limited_by, reason
+FROM ticks JOIN texts ON tick = id WHERE changed ORDER BY id DESC LIMIT ?
 """
-LOOK_BACK = 100_000
-"""Ticks that are searched for changes: more than a day of seconds."""
+_MINUTES = "SELECT minute, arrived FROM scores WHERE policy = ? AND minute >= ? ORDER BY minute"
 
 
 def status_view(state: State) -> dict[str, Any]:
@@ -115,8 +113,31 @@ def series_view(reader: StoreReader, *, since_s: float, points: int, now_s: floa
 
 def decisions_view(reader: StoreReader, *, most: int) -> list[dict[str, Any]]:
     """The latest ticks at which something changed: the target, or whether the fleet is held."""
-    rows = reader.rows(_CHANGES, {"look_back": LOOK_BACK, "most": min(max(most, 1), 1000)})
-    return [dict(row) for row in rows]
+    return [dict(row) for row in reader.rows(_CHANGES, (most,))]
+
+
+def arrivals_view(reader: StoreReader, *, since_s: float) -> tuple[float, float, list[float]]:
+    """When the first of equally long steps began, their length, and the requests that came in each; NaN for unknown.
+
+    Steps of some seconds for a short while, whole minutes for a long one: those are added up already.
+    """
+    now_s = time.time()
+    if since_s < HOUR_S:
+        step_s = max(since_s / STEPS, 1.0)
+        series = series_view(reader, since_s=since_s, points=int(since_s / step_s), now_s=now_s)
+        found = {round(at / step_s - 0.5): rate * step_s for at, rate in _known(series["time_s"], series["rate_rps"])}
+    else:
+        step_s = float(MINUTE_S)
+        first = int((now_s - since_s) // step_s)
+        found = {row["minute"]: row["arrived"] for row in reader.rows(_MINUTES, (MEASURED, first))}
+    if not found:
+        return now_s, step_s, []
+    steps = range(min(found), max(found) + 1)
+    return steps[0] * step_s, step_s, [found.get(step, math.nan) for step in steps]
+
+
+def _known(times_s: Sequence[float], values: Sequence[float | None]) -> list[tuple[float, float]]:
+    return [(at, value) for at, value in zip(times_s, values, strict=True) if value is not None]
 
 
 def scores_view(reader: StoreReader, plan: Plan, *, since_s: float) -> list[dict[str, Any]]:
