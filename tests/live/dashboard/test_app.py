@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
+import ssl
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hindscale.cli.main import main
 from hindscale.core.errors import ParameterError, RunError
 from hindscale.live.controller import Command
 from hindscale.live.dashboard import Address, DashboardServer
@@ -263,3 +267,21 @@ def test_the_document_names_every_path_there_is(client: httpx.Client, rig: Rig, 
         for method in operations:
             answer = client.request(method, path, headers=token)
             assert answer.status_code not in {404, 405}, path
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on PATH to make a certificate with")
+def test_it_speaks_tls_when_it_is_given_a_certificate(rig: Rig, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    made = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout {key} -out {certificate}"
+    subprocess.run([*made.split(), "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    rig.run()
+    server = DashboardServer(rig.controller, tmp_path, Address(port=0, certificate=certificate, key=key))
+    server.start()
+    try:
+        assert server.url.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        assert httpx.get(f"{server.url}healthz", verify=trusted).json() == {"status": "alive"}
+        # The command on this machine finds it and trusts it.
+        assert main(["promote", "fixed:replicas=3", "--state", str(tmp_path)]) == 0
+    finally:
+        server.close()
