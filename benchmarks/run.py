@@ -25,6 +25,9 @@ NAMES = (
     "optimum",
     "arrivals",
     "reading",
+    "gateway",
+    "controller",
+    "load",
 )
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

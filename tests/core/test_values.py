@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
 
 from hindscale.core import UPPER_BOUND, DataState, Decision, Observation, ParameterError, Target
 from hindscale.testing import observation
+from strategies import observations
 
 
 def test_the_five_states_of_a_measurement_are_told_apart() -> None:
@@ -59,3 +63,20 @@ def test_an_unbounded_wish_cannot_become_a_target() -> None:
     everything = Decision(desired_replicas=UPPER_BOUND, reason="no finite answer")
     with pytest.raises(ParameterError, match="add a Bounds guardrail"):
         Target(replicas=UPPER_BOUND, decision=everything)
+
+
+def test_a_reading_can_be_older_than_the_rest() -> None:
+    seen = observation(60.0, stale=frozenset({"queued_requests"}), missing=frozenset({"cpu_utilization"}))
+    assert seen.state_of("queued_requests") is DataState.STALE
+    assert seen.state_of("arrival_rate_rps") is DataState.TRUE_ZERO
+    assert seen.unusable(("queued_requests", "cpu_utilization")) == (
+        "cpu_utilization is missing, queued_requests is stale"
+    )
+
+
+@given(seen=observations())
+def test_an_observation_written_down_is_the_same_when_it_is_read(seen: Observation) -> None:
+    gaps = replace(seen, cpu_utilization=math.nan, missing=frozenset({"cpu_utilization"}), stale=frozenset({"x"}))
+    read = Observation.from_dict(json.loads(json.dumps(gaps.to_dict())))
+    assert replace(read, cpu_utilization=0.0) == replace(gaps, cpu_utilization=0.0)
+    assert math.isnan(read.cpu_utilization)

@@ -11,7 +11,22 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, check, emit, traces, tune, what_if
+from hindscale.cli import (
+    backtest,
+    catalogs,
+    check,
+    demo,
+    emit,
+    emulate,
+    explain,
+    import_,
+    load,
+    promote,
+    traces,
+    tune,
+    what_if,
+)
+from hindscale.cli import run as run_command
 from hindscale.core.errors import HindscaleError, ParameterError
 
 __all__ = ["app", "main"]
@@ -51,6 +66,14 @@ app.command("what-if", epilog=what_if.EXAMPLES)(what_if.what_if)
 app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("emit", epilog=emit.EXAMPLES)(emit.emit)
 app.command("check", epilog=check.EXAMPLES)(check.check)
+app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
+app.command("run", epilog=run_command.EXAMPLES)(run_command.run)
+app.command("promote", epilog=promote.EXAMPLES)(promote.promote)
+app.command("rollback", epilog=promote.EXAMPLES)(promote.rollback)
+app.command("explain", epilog=explain.EXAMPLES)(explain.explain)
+app.command("emulate", epilog=emulate.EXAMPLES)(emulate.emulate)
+app.command("load", epilog=load.EXAMPLES)(load.load)
+app.add_typer(import_.app, name="import")
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)

@@ -8,9 +8,10 @@ MetricsSource ─Observation─▶ Policy ─Decision─▶ guardrails ─Target
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 from hindscale.core.checks import require_count
 from hindscale.core.errors import ParameterError
@@ -56,6 +57,7 @@ class Observation:
         memory_utilization: The same for memory.
         accelerator_utilization: The same for accelerators.
         missing: Names of the measurements that did not arrive.
+        stale: Names of those that are older than the rest, and older than their source allows.
     """
 
     time_s: float
@@ -73,6 +75,7 @@ class Observation:
     memory_utilization: float = math.nan
     accelerator_utilization: float = math.nan
     missing: frozenset[str] = frozenset()
+    stale: frozenset[str] = frozenset()
 
     @property
     def requested_replicas(self) -> int:
@@ -97,7 +100,7 @@ class Observation:
         value: float = getattr(self, reading)
         if not math.isfinite(value):
             return DataState.NOT_A_NUMBER
-        if self.time_s - self.measured_at_s > max_age_s:
+        if reading in self.stale or self.time_s - self.measured_at_s > max_age_s:
             return DataState.STALE
         return DataState.FRESH if value else DataState.TRUE_ZERO
 
@@ -109,12 +112,30 @@ class Observation:
         if (
             self.time_s - self.measured_at_s <= max_age_s
             and self.missing.isdisjoint(readings)
+            and (not self.stale or self.stale.isdisjoint(readings))
             and all(math.isfinite(getattr(self, reading)) for reading in readings)
         ):
             return ""
         states = {reading: self.state_of(reading, max_age_s=max_age_s) for reading in sorted(readings)}
         usable = (DataState.FRESH, DataState.TRUE_ZERO)
         return ", ".join(f"{reading} is {state}" for reading, state in states.items() if state not in usable)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, where NaN has no place and becomes None.
+
+        >>> seen = Observation(time_s=15, ready_replicas=1, measured_at_s=15, arrival_rate_rps=2.5)
+        >>> Observation.from_dict(seen.to_dict()).arrival_rate_rps
+        2.5
+        """
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        plain |= {name: None for name, value in plain.items() if isinstance(value, float) and math.isnan(value)}
+        return plain | {"missing": sorted(self.missing), "stale": sorted(self.stale)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Observation:
+        """The observation that `to_dict` wrote down."""
+        values = {name: math.nan if value is None else value for name, value in plain.items()}
+        return cls(**values | {name: frozenset(plain[name]) for name in ("missing", "stale")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from hindscale.simulation.nodes import SimulatedCluster
 from hindscale.simulation.replicas import Life, Replica, Replicas
 from hindscale.simulation.resizing import SimulatedVertical
 from hindscale.simulation.vertical import VerticalAutoscaler
-from hindscale.simulation.workload import RequestStream
+from hindscale.simulation.workload import Requests
 
 __all__ = ["Monitoring", "SimulatedFleet"]
 
@@ -48,7 +48,7 @@ class SimulatedFleet:
         self,
         profile: ServiceProfile,
         engine: Engine,
-        stream: RequestStream,
+        stream: Requests,
         seed: np.random.SeedSequence,
         *,
         control_interval_s: float,
@@ -167,6 +167,7 @@ class SimulatedFleet:
             slo_attainment=(last.met - first.met) / left if left else math.nan,
             **measured,
             missing=missing_utilization(tuple(measured)),
+            stale=frozenset(),
         )
 
     def _utilization(self, busy_s: float, serving_s: float) -> dict[str, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from hindscale.simulation.contract import Batch
 from hindscale.traces.arrivals import CHUNK_REQUESTS, ArrivalProcess, arrival_chunks
 from hindscale.traces.types import RateTrace, RequestTrace, Trace
 
-__all__ = ["RequestStream", "recorded_service_s", "request_batches", "with_measured_service"]
+__all__ = ["RequestStream", "Requests", "recorded_service_s", "request_batches", "with_measured_service"]
 
 Floats = NDArray[np.float64]
 MEASURED_QUANTILES = 1000
@@ -100,6 +101,13 @@ def with_measured_service(trace: Trace, profile: ServiceProfile) -> tuple[Trace,
 
 def _to_ns(seconds: Floats) -> NDArray[np.int64]:
     return np.rint(seconds * 1e9).astype(np.int64)
+
+
+class Requests(Protocol):
+    """What arrives at a simulated fleet."""
+
+    def until(self, time_ns: int) -> list[Batch]:
+        """The requests that arrive up to and including `time_ns` and were not handed out yet."""
 
 
 class RequestStream:

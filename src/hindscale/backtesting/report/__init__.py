@@ -22,6 +22,7 @@ from hindscale.backtesting.series import Action, RunSeries
 from hindscale.backtesting.table import lost_share, money
 from hindscale.core.files import atomic_writer
 from hindscale.core.units import format_duration, percent
+from hindscale.vendor import vendored
 
 __all__ = ["MOST_BYTES", "report_html", "write_report"]
 
@@ -63,8 +64,8 @@ def _page(result: BacktestResult, action_limit: int) -> str:
         data=_packed(_data(result, action_limit)),
         css=_asset("report.css"),
         js=_asset("report.js"),
-        vendor_css=_asset("vendor/uPlot.min.css"),
-        vendor_js=_asset("vendor/uPlot.iife.min.js"),
+        vendor_css=vendored("uPlot.min.css"),
+        vendor_js=vendored("uPlot.iife.min.js"),
     )
 
 

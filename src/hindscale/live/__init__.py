@@ -1,0 +1,1 @@
+"""Against a real fleet: sources, controller, gateway, processes, store, dashboard."""

@@ -1,0 +1,41 @@
+"""A plan is written down and read again without a difference, since decisions are made again from it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+
+from hindscale.core import ParameterError, ServiceProfile, Slo
+from hindscale.live.plan import Plan
+from hindscale.policies import POLICIES
+from live.doubles import a_plan
+from strategies import profiles
+
+NEEDS_MORE = {"schedule": "schedule:entries=08:00=10;20:00=2", "fixed": "fixed:replicas=2"}
+
+
+@given(profile=profiles)
+def test_a_plan_written_down_is_the_same_when_it_is_read(profile: ServiceProfile) -> None:
+    plan = a_plan(policy=text, shadows=("target-tracking:tolerance=0.2",))
+    assert plan.limits(text)[-1].name == "bounds"
+    assert plan.interval_s(text) > 0
+    promoted = plan.promoted(plan.shadows[0])
+    assert (promoted.policy, promoted.shadows) == (plan.shadows[0], (text,))
+
+
+def test_a_policy_that_needs_hindsight_cannot_run_live() -> None:
+    with pytest.raises(ParameterError, match="fixed"):
+        a_plan(policy="fixed")
+
+
+def test_each_policy_is_there_once() -> None:
+    with pytest.raises(ParameterError, match="'knative' appears twice"):
+        a_plan(policy="knative", shadows=("knative",))
+
+
+def test_what_emulates_a_whole_autoscaler_keeps_the_bounds_only() -> None:
+    plan = a_plan(policy="knative", guardrails=("stabilization",))
+    assert [limit.name for limit in plan.limits("knative")] == ["bounds"]
+    assert [limit.name for limit in plan.limits(plan.shadows[0])] == ["stabilization", "bounds"]
