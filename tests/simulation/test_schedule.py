@@ -18,11 +18,18 @@ MOST = 3
 demands = st.lists(st.integers(0, 40), min_size=1, max_size=5)
 
 
-def problem(demand: list[int], **given: float) -> QueueProblem:
+def problem(demand: list[int], **given: object) -> QueueProblem:
     """Ten requests a step keep one replica busy; two parts a step; a request may wait for a step."""
     arrived = np.cumsum(np.repeat(np.array(demand, float) / 2, 2))
     due = np.r_[0.0, 0.0, arrived[:-2]]
-    values = {"start_s": 20.0, "initial_replicas": 1, "min_replicas": 0, "max_replicas": MOST, **given}
+    values = {
+        "gone": np.zeros(len(arrived)),
+        "start_s": 20.0,
+        "initial_replicas": 1,
+        "min_replicas": 0,
+        "max_replicas": MOST,
+        **given,
+    }
     return QueueProblem(step_s=15.0, parts=2, arrived=arrived, due=due, served_per_part=5.0, **values)
 
 
@@ -37,6 +44,7 @@ def played(one: QueueProblem, schedule: tuple[int, ...]) -> tuple[float, float]:
             done = min(one.arrived[part], done + one.served_per_part * replicas)
             missed += max(one.due[part] - max(done, judged), 0.0)
             judged = one.due[part]
+            done = max(done, one.gone[part])
     return seconds, missed
 
 
@@ -66,6 +74,15 @@ def test_the_bound_is_below_every_schedule_that_keeps_the_slo(demand: list[int],
     assert bound is not None
     for cost, late in every(one):
         assert late > forgiven or bound <= cost + 1e-9
+
+
+def test_who_gives_up_is_not_served() -> None:
+    # Forty at once, then nothing; nobody waits longer than a step.
+    one = problem([40, 0, 0, 0], initial_replicas=1, start_s=100.0)
+    patient = cheapest_schedule(one, price=0.5, spare=0.0)
+    hasty = cheapest_schedule(replace(one, gone=one.due), price=0.5, spare=0.0)
+    assert played(replace(one, gone=one.due), tuple(hasty.tolist()))[0] <= played(one, tuple(patient.tolist()))[0]
+    assert hasty[2:].tolist() == [0, 0]
 
 
 def test_the_bound_knows_that_half_a_replica_is_a_whole_one() -> None:

@@ -36,8 +36,11 @@ def move(value, before, now, start_s, moved, source):
 
 
 @inline
-def serve(arrived, due, begin, parts, served, backlog):
-    """Work through a step in order of arrival; returns the backlog it leaves and the requests newly missed."""
+def serve(arrived, due, gone, begin, parts, served, backlog):
+    """Work through a step in order of arrival; returns the backlog it leaves and the requests newly missed.
+
+    Those that nobody waits for any more leave without being served.
+    """
     done = (arrived[begin - 1] if begin else 0.0) - backlog
     judged = due[begin - 1] if begin else 0.0
     missed = 0.0
@@ -45,6 +48,7 @@ def serve(arrived, due, begin, parts, served, backlog):
         done = min(arrived[part], done + served)
         missed += max(due[part] - max(done, judged), 0.0)
         judged = due[part]
+        done = max(done, gone[part])
     return arrived[begin + parts - 1] - done, missed
 
 
@@ -59,7 +63,7 @@ def level_of(levels, backlog, rounding):
 
 @kernel
 def least_values(
-    arrived, due, served, choices, levels, rounding, step_s, start_s, price, value, moved, source, back
+    arrived, due, gone, served, choices, levels, rounding, step_s, start_s, price, value, moved, source, back
 ):  # fmt: skip
     """Fill `value` with the costs at the end, and `back`, unless it is empty, with where each state came from.
 
@@ -77,7 +81,7 @@ def least_values(
                 if moved[i, k] == np.inf:
                     continue
                 backlog = levels[t - 1, k] if t else 0.0
-                left, missed = serve(arrived, due, t * parts, parts, served[choices[t, i]], backlog)
+                left, missed = serve(arrived, due, gone, t * parts, parts, served[choices[t, i]], backlog)
                 j = level_of(levels[t], left, rounding)
                 cost = moved[i, k] + step_s * choices[t, i] + price * missed
                 if cost < value[i, j]:

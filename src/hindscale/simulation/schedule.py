@@ -3,7 +3,7 @@
 The linear program of `simulation.optimum` lets replicas come in fractions, and requests that missed the SLO vanish.
 Here replicas are whole, and requests are served in the order in which they came, late ones too:
 
-    backlog(t) = A(t) - B(t),   B(t) = min(A(t), B(t - part) + c · n)       served by t, in order
+    backlog(t) = A(t) - B(t),   B(t) = min(A(t), B(t - part) + c · n)       served by t, in order, or given up
     missed(t)  = those that arrived before t - L, are not served by t, and were not missed before
 
     minimise   Σ step · n + start · (n - n before)⁺ + price · missed        over whole n, one a step
@@ -13,7 +13,8 @@ latter on a grid of levels that follows the traffic. Two uses:
 
 * **A bound.** Whatever is forgiven, M: for each price the least cost minus price · M is below what any schedule pays
   that misses at most M (Lagrangian duality); the best price gives the bound. A backlog is rounded down, which only
-  helps. Real replicas become ready within a step: for that a start is charged a step less.
+  helps. Real replicas become ready within a step, and finish what they have within another: a start is charged a step
+  less, and no more than another one for the end.
 * **A schedule.** A backlog is rounded to the nearest level, replicas are taken to serve a little less than they can,
   since requests that come at random need room, and the choices are the numbers near the load.
 
@@ -55,21 +56,25 @@ class QueueProblem:
         parts: Parts of a step; >= 1.
         arrived: Requests that have arrived by the end of each part, shape (T · parts,), not falling.
         due: Requests that arrived an SLO's bound before it, shape (T · parts,).
+        gone: Requests that arrived so long before it that nobody waits any more, shape (T · parts,).
         served_per_part: c > 0, requests that one replica can serve in a part.
         start_s: Replica seconds paid for a start; >= 0.
         initial_replicas: Ready when the run begins.
         min_replicas, max_replicas: Bounds of n.
+        longest_service_s: The longest that a replica may work on what it has when it is stopped.
     """
 
     step_s: float
     parts: int
     arrived: Floats
     due: Floats
+    gone: Floats
     served_per_part: float
     start_s: float
     initial_replicas: int
     min_replicas: int
     max_replicas: int
+    longest_service_s: float = 0.0
 
     def __post_init__(self) -> None:
         require_positive(step_s=self.step_s, served_per_part=self.served_per_part)
@@ -107,7 +112,8 @@ def least_cost_s(problem: QueueProblem, *, missed_at_most: float) -> float | Non
     if top < problem.max_replicas:
         served[top] = np.inf  # stands for all larger ones
     choices = np.tile(np.arange(problem.min_replicas, top + 1), (len(problem.load), 1))
-    start_s = max(problem.start_s - problem.step_s, 0.0)
+    uncounted_s = problem.step_s + min(problem.longest_service_s, problem.step_s)
+    start_s = max(problem.start_s - uncounted_s, 0.0)
 
     def dual(price: float) -> float:
         values, _ = _solve(problem, served, choices, BOUND_LEVELS, rounding=0.0, start_s=start_s, price=price)
@@ -122,12 +128,12 @@ def cheapest_schedule(problem: QueueProblem, *, price: float, spare: float) -> I
 
     Args:
         price: Replica seconds that a missed request is worth; > 0.
-        spare: Of n replicas spare · √n do not count as serving; what n serves stays >= 0.
+        spare: Of n replicas about spare · √n do not count as serving: n counts as n · exp(-spare / √n).
     """
     require_positive(price=price)
     choices = _near_the_load(problem, spare)
     counts = np.arange(choices.max() + 1.0)
-    served = problem.served_per_part * np.maximum(counts - spare * np.sqrt(counts), 0.0)
+    served = problem.served_per_part * counts * np.exp(-spare / np.sqrt(np.maximum(counts, 1.0)))
     values, back = _solve(
         problem, served, choices, SCHEDULE_LEVELS, rounding=0.5, start_s=problem.start_s, price=price, track=True
     )
@@ -159,7 +165,7 @@ def _solve(
     source = np.zeros((width, depth), np.int64)
     grid = _allowed_backlog(problem)[:, None] * levels
     least_values(
-        problem.arrived, problem.due, served, choices, grid, rounding, problem.step_s, start_s, price,
+        problem.arrived, problem.due, problem.gone, served, choices, grid, rounding, problem.step_s, start_s, price,
         value, moved, source, back,
     )  # fmt: skip
     return value, back
