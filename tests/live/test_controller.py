@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from hindscale.core import Observation, ParameterError
 from hindscale.live.clock import WallClock
-from hindscale.live.controller import Command, Controller
+from hindscale.live.command import Command
+from hindscale.live.controller import Controller
 from hindscale.live.metrics import LiveMetrics, ReplicasFromMetrics
 from hindscale.live.plan import Watch
 from hindscale.live.records import Score
@@ -151,6 +152,23 @@ def test_what_does_not_fit_is_refused_at_once(tmp_path: Path) -> None:
         controller.submit(Command(kind="rollback"))
     with pytest.raises(ParameterError, match="min_replicas must be <= max_replicas"):
         controller.submit(Command(kind="bounds", min_replicas=5, max_replicas=2))
+
+
+def test_a_policy_that_reads_what_nobody_measures_is_not_promoted(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, a_plan(act=True, shadows=("utilization",)), steady(80.0), ticks=8)
+    measure = rig.source.measure
+    rig.source.measure = lambda now_s: replace(  # type: ignore[method-assign]
+        measure(now_s), missing=frozenset({"cpu_utilization"})
+    )
+    refused: list[str] = []
+
+    def promote(controller: Controller) -> None:
+        with pytest.raises(ParameterError) as raised:
+            controller.submit(Command(kind="promote", policy="utilization"))
+        refused.append(str(raised.value))
+
+    rig.after(4, promote).run()
+    assert refused == ["utilization reads cpu_utilization, which nobody measures here now"]
 
 
 def test_a_broken_slo_takes_a_promotion_back(tmp_path: Path) -> None:

@@ -16,13 +16,13 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from hindscale.core.control import Tick, initial_control_state, run_loop
 from hindscale.core.errors import HindscaleError, ParameterError
 from hindscale.live.board import Board
 from hindscale.live.clock import WallClock
+from hindscale.live.command import Command
 from hindscale.live.fleet import Fleet
 from hindscale.live.metrics import Counts, LiveMetrics, RecordedFleet
 from hindscale.live.plan import Plan
@@ -33,45 +33,7 @@ from hindscale.live.sources.measured import Source, Totals
 from hindscale.live.store import PlanEntry, Store
 from hindscale.live.trial import Trial
 
-__all__ = ["Command", "Controller"]
-
-CommandKind = Literal["pause", "resume", "bounds", "promote", "rollback"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """What an operator asks for.
-
-    Attributes:
-        kind: pause, resume, bounds, promote or rollback.
-        policy: Of promote, the shadow.
-        min_replicas, max_replicas: Of bounds.
-    """
-
-    kind: CommandKind
-    policy: str = ""
-    min_replicas: int = 0
-    max_replicas: int = 0
-
-    def applied(self, plan: Plan, previous: str | None) -> Plan:
-        """The plan afterwards.
-
-        Raises:
-            ParameterError: If it does not fit the plan.
-        """
-        if self.kind in ("pause", "resume"):
-            return replace(plan, is_paused=self.kind == "pause")
-        if self.kind == "bounds":
-            return replace(plan, min_replicas=self.min_replicas, max_replicas=self.max_replicas)
-        if self.kind == "promote":
-            return plan.promoted(self.policy)
-        if previous is None:
-            raise ParameterError("rollback: no policy was promoted, so there is none to go back to")
-        return plan.promoted(previous)
-
-    def __str__(self) -> str:
-        said = {"bounds": f" {self.min_replicas}..{self.max_replicas}", "promote": f" {self.policy}"}
-        return self.kind + said.get(self.kind, "")
+__all__ = ["Controller"]
 
 
 class Controller:
@@ -141,8 +103,18 @@ class Controller:
         Raises:
             ParameterError: If it does not fit the plan as it is.
         """
-        command.applied(self._plan, self._previous)
+        plan = command.applied(self._plan, self._previous)
+        self._require_measured(plan)
         self._commands.put(command)
+
+    def _require_measured(self, plan: Plan) -> None:
+        """A policy that reads what nobody measures here would only ever hold the fleet."""
+        record = self.board.state.record
+        if plan.policy == self._plan.policy or record is None or record.tick.observation is None:
+            return
+        absent = sorted(record.tick.observation.missing.intersection(plan.build(plan.policy).reads))
+        if absent:
+            raise ParameterError(f"{plan.policy} reads {', '.join(absent)}, which nobody measures here now")
 
     def run(self) -> None:
         """Decide at every tick until the clock ends. Each change of plan begins the loop anew, with its state."""
