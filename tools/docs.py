@@ -19,6 +19,10 @@ from hindscale.sizing import scale_in_replicas, scale_out_replicas
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMANDS = (
     ("backtest",),
+    ("what-if",),
+    ("tune",),
+    ("emit",),
+    ("check",),
     ("traces", "describe"),
     ("traces", "convert"),
     ("traces", "generate"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hindscale.backtesting import Backtest, backtest, policy_entries
+from hindscale.backtesting.assumptions import assumed_service
 from hindscale.backtesting.optimum import Foresight, Requests, fluid_problem
 from hindscale.core import Constant, Observation, ParameterError, ResourceRequest, ServiceProfile, Slo
 from hindscale.simulation import Cluster, NodePool, SimulationSettings, VerticalAutoscaler
-from hindscale.traces import RateTrace, RequestTrace
+from hindscale.traces import RateTrace, RequestTrace, read_trace
 
 SERVICE = ServiceProfile(slots=2, service_time=Constant(1.0), cold_start=Constant(30.0), price_per_replica_hour=3.6)
 
@@ -82,6 +84,11 @@ def test_what_it_achieves_is_a_yardstick_in_the_table_and_the_verdict(rising: Ra
     assert "optimum (hindsight)" in result.table()
 
 
+def test_the_optimum_runs_first_since_it_takes_longest_and_may_say_no(rising: RateTrace) -> None:
+    plan = Backtest(traces=(rising,), policies=policy_entries(("fixed", "predictive", "optimum")), seeds=2)
+    assert [(run.seed, run.entry) for run in plan.runs] == [(0, 2), (0, 0), (0, 1), (1, 2), (1, 0), (1, 1)]
+
+
 def test_foresight_may_go_to_zero_where_the_fleet_may() -> None:
     requests = np.zeros(30)
     requests[20] = 60
@@ -123,3 +130,34 @@ def test_what_the_bound_does_not_hold_for_is_refused(rising: RateTrace, given: d
         backtest(
             rising, **{"policies": ["optimum"], "service": SERVICE, "slo": "p90 < 4s", "seeds": 1, "jobs": 1, **given}
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "end"),  # hours
+    [
+        ("azure_llm_2023_conv", 0, 1),
+        ("servegen_m_small", 0, 0.5),
+        ("alibaba_genai_sd_nov", 276, 288),
+        ("nasa_http_jul95", 0, 12),
+        ("twitter_2021_d01_11", 0, 3),
+        ("worldcup98_may01_jun14", 0, 6),
+        ("azure_functions_2019_bd33ce4b", 0, 6),
+        ("azure_functions_2019_e369a477", 0, 12),
+    ],
+)
+def test_on_recorded_traffic_nobody_does_better(real_traces: Path, name: str, begin: float, end: float) -> None:
+    trace = read_trace(real_traces / f"{name}.parquet").between(begin * 3600, end * 3600)
+    service, slo = assumed_service([trace])
+    if name == "alibaba_genai_sd_nov":
+        slo = Slo(latency_s=120.0, percentile=0.95)  # pictures take 7 to 72 s
+    policies = ["optimum", "hpa:target=90", "knative", "target-tracking", "predictive", "utilization", "fixed"]
+    rows = backtest(trace, policies, service=service, slo=slo, seeds=1, jobs=1).traces[0].rows
+    best = next(row for row in rows if row.policy == "optimum")
+    assert best.meets_slo
+    assert best.least_cost is not None
+    assert best.least_cost <= best.mean("cost")
+    for row in rows:
+        if row.meets_slo:
+            assert row.mean("cost") >= best.mean("cost") * 0.999, (
+                row.policy
+            )  # the run of one that decides every 2 s ends sooner

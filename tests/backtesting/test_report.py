@@ -129,6 +129,35 @@ def test_runs_that_were_not_finished_are_left_out(compared: BacktestResult) -> N
     assert "no run was finished" in page
 
 
+@pytest.fixture(scope="module")
+def judged() -> BacktestResult:
+    """A comparison with perfect foresight beside it."""
+    requests = np.array([60.0] * 20 + [600.0] * 10 + [60.0] * 20)
+    trace = RateTrace(name="jump", window_s=60.0, requests=requests)
+    return backtest(trace, ["optimum", "target-tracking"], slo="p90 < 2s", seeds=1, jobs=1)
+
+
+def test_regret_is_there_by_cause_over_time_and_in_words(judged: BacktestResult) -> None:
+    page = report.report_html(judged)
+    assert page.count('<table class="regret">') == 1
+    assert "unavoidable" in page
+    foresight, other = data_of(page)["traces"][0]["policies"]
+    assert foresight["regret"] is None
+    lost = other["regret"]
+    assert len(lost["time"]) == len(lost["late"]) == 200
+    row = next(row for row in judged.traces[0].rows if row.policy == "target-tracking")
+    assert row.regret is not None
+    hours = judged.backtest.traces[0].duration_s / 3600
+    assert sum(lost["late"]) / 200 * hours == pytest.approx(row.regret.late, rel=1e-3)
+    assert [each["words"] for each in lost["episodes"]] == [each.words for each in row.episodes]
+
+
+def test_without_foresight_there_is_no_table_of_regret(compared: BacktestResult) -> None:
+    page = report.report_html(compared)
+    assert '<table class="regret">' not in page
+    assert all(policy["regret"] is None for policy in data_of(page)["traces"][0]["policies"])
+
+
 # -- in a real browser --------------------------------------------------------------------------------
 
 
@@ -137,16 +166,6 @@ def page_file(compared: BacktestResult, tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.mktemp("report") / "report.html"
     compared.write_report(path)
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[(1280, 900, "light"), (375, 740, "dark")], ids=["desktop", "phone"])
@@ -178,6 +197,7 @@ def test_every_chart_is_drawn(page: Any) -> None:
     # Four charts over time and one scatter for each of two traces.
     assert page.locator(".u-wrap canvas").count() == 8
     assert page.locator(".scatter svg").count() == 2
+    assert page.locator(".scatter svg").first.locator(".interval").count() == 5  # two seeds: each has an interval
     blank = page.evaluate(
         """() => [...document.querySelectorAll('.u-wrap canvas')].filter((canvas) => {
           const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -185,6 +205,23 @@ def test_every_chart_is_drawn(page: Any) -> None:
         }).length"""
     )
     assert blank == 0
+
+
+@in_browser
+def test_regret_is_shown_for_the_policy_that_was_chosen(chromium: Any, judged: BacktestResult, tmp_path: Path) -> None:
+    judged.write_report(tmp_path / "report.html")
+    opened = chromium.new_page(viewport={"width": 375, "height": 740})
+    opened.goto((tmp_path / "report.html").as_uri())
+    opened.wait_for_selector("html[data-ready]")
+    opened.get_by_role("button", name="target-tracking", exact=True).click()
+    assert opened.locator(".foresight canvas").is_visible()
+    assert "Where target-tracking lost most" in opened.locator(".episodes h3").inner_text()
+    assert "above foresight" in opened.locator(".episodes li").first.inner_text()
+    opened.get_by_role("button", name="optimum (hindsight)", exact=True).click()
+    assert not opened.locator(".foresight").is_visible()
+    assert not opened.locator(".episodes").is_visible()
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 375
+    opened.close()
 
 
 @in_browser

@@ -16,7 +16,9 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_help_ends_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in (["backtest"], ["load"], ["emulate"], ["traces", "describe"], ["traces", "convert"], ["policies"]):
+    traces = (["traces", each] for each in ("describe", "convert", "generate"))
+    live = (["run"], ["demo"], ["promote"], ["explain"], ["import", "prometheus"], ["load"], ["emulate"])
+    for command in (["backtest"], ["tune"], *traces, *live, ["policies"]):
         assert main([*command, "--help"]) == 0
         assert "hindscale " + command[0] in capsys.readouterr().out.split("Usage:")[1].split("\n", 1)[1]
 

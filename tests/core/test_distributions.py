@@ -17,6 +17,7 @@ from hindscale.core import (
     TokenTime,
     distribution_from,
 )
+from hindscale.core.distributions import stretched
 from strategies import distributions
 
 
@@ -89,3 +90,22 @@ def test_quantiles_exist_between_zero_and_one(share: float) -> None:
     for distribution in (Constant(1), Exponential(1), Lognormal(mean_s=1, cv=1), Empirical((1.0,))):
         with pytest.raises(ParameterError, match=r"share must be in \(0, 1\)"):
             distribution.quantile(share)
+
+
+@given(distribution=distributions, factor=st.floats(0.01, 100.0), share=st.floats(0.05, 0.95))
+def test_a_stretched_distribution_has_the_same_shape(distribution: Distribution, factor: float, share: float) -> None:
+    longer = stretched(distribution, factor)
+    assert longer.mean_s == pytest.approx(factor * distribution.mean_s)
+    assert longer.quantile(share) == pytest.approx(factor * distribution.quantile(share))
+    # The same draws of chance give the same times, as many times as long.
+    first, second = (each.sample(np.random.default_rng(3), 50) for each in (distribution, longer))
+    assert second == pytest.approx(factor * first)
+
+
+def test_measured_and_token_times_stretch_too_and_nothing_is_left_at_zero() -> None:
+    assert stretched(Empirical((3.0, 1.0)), 2.0) == Empirical((6.0, 2.0))
+    tokens = TokenTime(prefill_s_per_token=0.1, decode_s_per_token=0.2, overhead_s=1.0)
+    assert stretched(tokens, 0.5) == TokenTime(prefill_s_per_token=0.05, decode_s_per_token=0.1, overhead_s=0.5)
+    assert stretched(tokens, 0.0) == Constant(0.0)
+    with pytest.raises(ParameterError, match="factor must be a number >= 0, was -1"):
+        stretched(tokens, -1.0)

@@ -189,7 +189,7 @@ def test_a_policy_that_keeps_the_slo_stays(tmp_path: Path) -> None:
     rig.after(4, lambda controller: controller.submit(Command(kind="promote", policy="fixed:replicas=3")))
 
     def break_slo(_: Controller) -> None:
-        rig.source.met_share = 0.0  # long after the trial
+        rig.source.met_share = 0.0  # long after the probation
 
     rig.after(15, break_slo).run()
     assert rig.rows()[-1]["target"] == 3

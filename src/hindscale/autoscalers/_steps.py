@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hindscale.autoscalers.kubernetes.fields import Fields
+from hindscale.autoscalers.writing import plain_number
 from hindscale.core.errors import ParameterError
 
 _NUMBER = r"([+-]?[0-9]+(?:\.[0-9]*)?)?"
 _STEP = re.compile(rf"{_NUMBER}\s*:\s*{_NUMBER}\s*=\s*([+-]?[0-9]+)")
 
-__all__ = ["StepAdjustment", "check_steps", "parse_steps", "step_for", "steps_from"]
+__all__ = ["StepAdjustment", "check_steps", "parse_steps", "step_for", "steps_document", "steps_from"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,20 @@ def _parsed(text: str, name: str) -> StepAdjustment:
         upper=float(upper) if upper else math.inf,
         adjustment=int(adjustment),
     )
+
+
+def steps_document(steps: Sequence[StepAdjustment]) -> list[dict[str, float]]:
+    """`StepAdjustments` as a policy or rule has them; an open end is left out.
+
+    >>> steps_document([StepAdjustment(lower=15.0, adjustment=3)])
+    [{'MetricIntervalLowerBound': 15, 'ScalingAdjustment': 3}]
+    """
+    written = []
+    for step in steps:
+        ends = {"MetricIntervalLowerBound": step.lower, "MetricIntervalUpperBound": step.upper}
+        bounds = {name: plain_number(value) for name, value in ends.items() if math.isfinite(value)}
+        written.append({**bounds, "ScalingAdjustment": step.adjustment})
+    return written
 
 
 def steps_from(fields: Fields, name: str) -> tuple[StepAdjustment, ...]:

@@ -37,12 +37,13 @@ LANGUAGE_MODEL_SLO = Slo(latency_s=20.0, percentile=0.95)
 def assumed_service(traces: Sequence[Trace]) -> tuple[ServiceProfile, Slo]:
     """Service and SLO for traces that come without.
 
-    An application's traffic has its own, token counts call for a language model, the rest is general.
+    An application's traffic has its own, token counts call for a language model, the rest is general, and so is
+    what is known without any trace.
 
     Raises:
         ParameterError: If the traces call for different ones.
     """
-    found = [_for_trace(trace) for trace in traces]
+    found = [_for_trace(trace) for trace in traces] or [(MODEL_SERVER, MODEL_SERVER_SLO)]
     if any(pair[0].name != found[0][0].name for pair in found):
         names = ", ".join(dict.fromkeys(pair[0].name for pair in found))
         raise ParameterError(f"the traces call for different services ({names}); name one for all of them")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from hindscale.backtesting.regret import FleetUse
 from hindscale.backtesting.series import RunSeries, run_series
 from hindscale.backtesting.sweep import expanded
 from hindscale.core.catalog import parse_entry
@@ -101,6 +102,7 @@ class Outcome:
         series: As the report draws it; of the first seed only.
         ticks: A row a tick; where the tick log is wanted.
         least_cost: What no policy can go below on this trace and seed; known where the optimum was run.
+        use: What it had when; of the first seed only, where the optimum is run beside it.
     """
 
     run: Run
@@ -108,6 +110,7 @@ class Outcome:
     series: RunSeries | None = None
     ticks: TickLog | None = None
     least_cost: float | None = None
+    use: FleetUse | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +150,7 @@ class Backtest:
         _require_different([trace.name for trace in self.traces], "trace")
         _require_different([entry.label for entry in self.policies], "policy")
         # Everything is built once, so that a mistake shows before the first run.
-        if any(entry.is_optimum for entry in self.policies):
+        if self.has_optimum:
             from hindscale.backtesting.optimum import require_plain
 
             require_plain(self)
@@ -170,13 +173,22 @@ class Backtest:
                     entry.build(self.prepared[trace.name][1])
 
     @property
+    def has_optimum(self) -> bool:
+        """Whether perfect foresight is run beside the others."""
+        return any(entry.is_optimum for entry in self.policies)
+
+    @property
     def runs(self) -> tuple[Run, ...]:
-        """Every cell, the first seed of every policy first: the table is complete early, then gets surer."""
+        """Every cell, the first seed of every policy first: the table is complete early, then gets surer.
+
+        The optimum comes before the others: it takes longest, and where no fleet can keep the SLO, that is soon said.
+        """
+        entries = sorted(range(len(self.policies)), key=lambda entry: not self.policies[entry].is_optimum)
         return tuple(
             Run(trace=trace, entry=entry, seed=self.first_seed + seed)
             for seed in range(self.seeds)
             for trace in range(len(self.traces))
-            for entry in range(len(self.policies))
+            for entry in entries
         )
 
     @cached_property
@@ -232,11 +244,13 @@ class Backtest:
             seed=run.seed,
             settings=self.settings,
         )
+        is_drawn = run.seed == self.first_seed
         return Outcome(
             run=run,
             scores=score(record),
-            series=run_series(record) if run.seed == self.first_seed else None,
+            series=run_series(record) if is_drawn else None,
             ticks=record.ticks if with_ticks else None,
+            use=FleetUse.of(record, spec.profile.slots) if is_drawn and self.has_optimum else None,
         )
 
 

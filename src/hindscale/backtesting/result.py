@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hindscale.backtesting.backtest import Backtest, Outcome, PolicyEntry
+from hindscale.backtesting.episodes import Episode, worst_episodes
+from hindscale.backtesting.regret import FleetUse, Regret, regret
 from hindscale.backtesting.series import RunSeries
 from hindscale.backtesting.statistics import Estimate, estimate, mean_of
 from hindscale.backtesting.sweep import pareto_front
@@ -30,6 +32,8 @@ class Row:
         hindsight: Whether it was sized on this very recording: a yardstick, not a choice.
         least_cost: For the optimum, what no policy can go below, mean over seeds; None for the others.
         series: The first seed's run, as the report draws it; None if that run was not finished.
+        regret: What the first seed's run paid above the least that anybody could, by cause; where the optimum is known.
+        episodes: The stretches of that run that cost most.
     """
 
     policy: str
@@ -40,6 +44,8 @@ class Row:
     hindsight: bool
     least_cost: float | None = None
     series: RunSeries | None
+    regret: Regret | None = None
+    episodes: tuple[Episode, ...] = ()
 
     @property
     def label(self) -> str:
@@ -208,21 +214,24 @@ class BacktestResult:
 
 
 def _rows(backtest: Backtest, trace: str, outcomes: list[Outcome]) -> tuple[Row, ...]:
+    yardstick = next((each for each in outcomes if each.least_cost is not None and each.use is not None), None)
     rows = []
     for number, entry in enumerate(backtest.policies):
         mine = [outcome for outcome in outcomes if outcome.run.entry == number]
         if mine:
-            rows.append(_row(backtest, trace, entry, mine))
+            rows.append(_row(backtest, trace, entry, mine, yardstick))
     return tuple(sorted(rows, key=_rank))
 
 
-def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outcome]) -> Row:
+def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outcome], yardstick: Outcome | None) -> Row:
     scores = tuple(outcome.scores for outcome in outcomes)
     slo = backtest.slo
     meets = mean_of([each.slo_attainment for each in scores]) >= slo.percentile
     if slo.minutes_share is not None:
         meets = meets and mean_of([each.minutes_attainment for each in scores]) >= slo.minutes_share
     least_costs = [outcome.least_cost for outcome in outcomes if outcome.least_cost is not None]
+    drawn = next((outcome for outcome in outcomes if outcome.series is not None), None)
+    lost, episodes = _regret(backtest, drawn, yardstick)
     return Row(
         policy=entry.label,
         name=entry.name,
@@ -231,8 +240,24 @@ def _row(backtest: Backtest, trace: str, entry: PolicyEntry, outcomes: list[Outc
         meets_slo=meets,
         hindsight=entry.knows_the_future(backtest.prepared[trace][1]),
         least_cost=mean_of(least_costs) if least_costs else None,
-        series=next((outcome.series for outcome in outcomes if outcome.series is not None), None),
+        series=None if drawn is None else drawn.series,
+        regret=lost,
+        episodes=episodes,
     )
+
+
+def _regret(
+    backtest: Backtest, drawn: Outcome | None, yardstick: Outcome | None
+) -> tuple[Regret | None, tuple[Episode, ...]]:
+    """What the first seed's run lost against perfect foresight, and where."""
+    if drawn is None or drawn.use is None or drawn.series is None or yardstick is None or drawn is yardstick:
+        return None, ()
+    assert isinstance(yardstick.use, FleetUse)
+    assert yardstick.least_cost is not None
+    price = backtest.service.price_per_replica_hour
+    lost = regret(drawn.use, yardstick.use, price_per_replica_hour=price, least_cost=yardstick.least_cost)
+    forgiven = 1 - backtest.slo.percentile
+    return lost, worst_episodes(lost.series, drawn.series.actions, price_per_replica_hour=price, forgiven=forgiven)
 
 
 def _rank(row: Row) -> tuple[bool, float]:
@@ -248,6 +273,8 @@ def _row_to_dict(row: Row, front: tuple[Row, ...]) -> dict[str, Any]:
         "on_front": any(row is each for each in front),
         "hindsight": row.hindsight,
         **({} if row.least_cost is None else {"least_cost": row.least_cost}),
+        **({} if row.regret is None else {"regret": row.regret.to_dict()}),
+        **({} if not row.episodes else {"episodes": [episode.to_dict() for episode in row.episodes]}),
         "over_seeds": {figure: row.over_seeds(figure).to_dict() for figure in figures},
         "runs": [{"seed": seed, **scores.to_dict()} for seed, scores in zip(row.seeds, row.scores, strict=True)],
     }

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from hindscale.backtesting.regret import PARTS
 from hindscale.backtesting.result import BacktestResult, Row, TraceResult, describe_scale
 from hindscale.backtesting.statistics import Estimate
 from hindscale.core.units import format_amount, format_duration, percent
@@ -39,6 +40,8 @@ def render(result: BacktestResult, *, width: int = 80, color: bool = False) -> s
         )
         console.print(_table(trace_result, width=width))
         console.print(f"→ {trace_result.verdict()}", highlight=False)
+        if any(row.regret is not None for row in trace_result.rows):
+            console.print(_regret_table(trace_result))
     if not result.is_complete:
         console.print(f"! {result.finished_runs} of {len(backtest.runs)} runs were finished", highlight=False)
     return sink.getvalue().strip("\n") + "\n"
@@ -56,6 +59,24 @@ def _table(result: TraceResult, *, width: int) -> Table:
         cells = [column.cell(row, best_cost) for column in columns]
         table.add_row("✓" if row.meets_slo else "✗", row.label, *cells, style="" if row.meets_slo else "dim")
     return table
+
+
+def _regret_table(result: TraceResult) -> Table:
+    """What was paid above the least that anybody could, by cause."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("regret, %", overflow="fold", ratio=1)
+    for heading in ("total", *PARTS):
+        table.add_column(_SHORT_HEADINGS.get(heading, heading), justify="right", no_wrap=True)
+    for row in result.rows:
+        if row.regret is not None:
+            shares = row.regret.shares()
+            # + 0.0: a hundredth below nothing is not "-0.0".
+            cells = [f"{round(shares[name] * 100, 1) + 0.0:.1f}" for name in ("total", *PARTS)]
+            table.add_row(row.policy, *cells, style="" if row.meets_slo else "dim")
+    return table
+
+
+_SHORT_HEADINGS = {"unavoidable": "unavoid."}
 
 
 class _Column(NamedTuple):

@@ -15,7 +15,7 @@ from hindscale.backtesting.backtest import Backtest, Outcome, Run
 from hindscale.core.checks import require_at_least
 from hindscale.core.interrupts import interrupts_deferred
 
-__all__ = ["perform_all"]
+__all__ = ["perform_all", "usable_cores"]
 
 REQUESTS_PER_S = 8e6
 TICKS_PER_S = 2.5e4
@@ -35,7 +35,7 @@ def perform_all(
     """
     if jobs is not None:
         require_at_least(1, jobs=jobs)
-    cores = _cores()
+    cores = usable_cores()
     if jobs == 1 or (jobs is None and (cores == 1 or estimated_seconds(backtest, runs) < WORTH_A_POOL_S)):
         return (backtest.perform(run, with_ticks=with_ticks) for run in runs)
     return _in_pool(backtest, runs, min(jobs or cores, len(runs)), with_ticks)
@@ -79,6 +79,6 @@ def _perform(run: Run, with_ticks: bool) -> Outcome:
     return _work[0].perform(run, with_ticks=with_ticks)
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """The cores this process may use, which in a container are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

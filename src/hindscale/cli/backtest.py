@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from hindscale.cli.comparison import Asked, asks_for_comparison, say, terminal_width
 from hindscale.cli.options import option
 
-__all__ = ["EXAMPLES", "backtest"]
+__all__ = ["EXAMPLES", "backtest", "perform", "progress"]
 
 EXAMPLES = """\b
 Examples:
@@ -42,7 +42,7 @@ def backtest(
     if jobs is not None:
         require_at_least(1, jobs=jobs)
     settings, plan = asked.plan()
-    result, is_interrupted = _perform(plan, settings, out, jobs)
+    result, is_interrupted = perform(plan, settings, out, jobs)
     if format_ == "json":
         print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -54,7 +54,7 @@ def backtest(
     return 0
 
 
-def _perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tuple[Any, bool]:
+def perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tuple[Any, bool]:
     """Run everything, or what there is time for until Ctrl-C; write the folder; say whether it was cut short."""
     from contextlib import ExitStack, closing
 
@@ -69,7 +69,7 @@ def _perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tu
     is_interrupted = False
     with ExitStack() as stack:
         ticks = None if out is None else stack.enter_context(tick_writer(plan, make_folder(out) / "ticks.parquet"))
-        done = stack.enter_context(_progress(plan))
+        done = stack.enter_context(progress(plan))
         try:
             # closing: whatever goes wrong here, the processes end before anything else happens.
             with closing(perform_all(plan, plan.runs, jobs=jobs, with_ticks=ticks is not None)) as performed:
@@ -88,8 +88,8 @@ def _perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tu
 
 
 @contextmanager
-def _progress(plan: Any) -> Iterator[Callable[[Any], None]]:
-    """A progress bar on a terminal; the latest result beside it."""
+def progress(plan: Any, total: int | None = None) -> Iterator[Callable[[Any], None]]:
+    """A progress bar on a terminal; the latest result beside it. `total` runs, if not those of the plan alone."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -100,14 +100,12 @@ def _progress(plan: Any) -> Iterator[Callable[[Any], None]]:
 
     console = Console(stderr=True)
     columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("starting", total=len(plan.runs))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=len(plan.runs) if total is None else total)
 
         def done(outcome: Any) -> None:
             label = plan.policies[outcome.run.entry].label
             scores = outcome.scores
-            progress.update(
-                task, advance=1, description=f"{label}: {percent(scores.slo_attainment)} for {scores.cost:,.2f}"
-            )
+            bar.update(task, advance=1, description=f"{label}: {percent(scores.slo_attainment)} for {scores.cost:,.2f}")
 
         yield done

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hindscale.cli.config import BacktestConfig
     from hindscale.core.service import ServiceProfile
 
-__all__ = ["Asked", "asks_for_comparison", "say", "terminal_width"]
+__all__ = ["Asked", "asks_for_comparison", "merged", "say", "say_assumptions", "terminal_width"]
 
 Texts = list[str] | None
 Text = str | None
@@ -44,22 +44,34 @@ class Asked:
     flags: dict[str, Any] = field(default_factory=dict)
     file: Path | None = None
 
+    def settings(self) -> BacktestConfig:
+        """The configuration, before any trace is read.
+
+        Raises:
+            InputError: If anything does not fit.
+        """
+        return self._configured()[0]
+
     def plan(self) -> tuple[BacktestConfig, Backtest]:
         """The configuration and the comparison that it describes; what was assumed is said.
 
         Raises:
             InputError: If anything does not fit, or a trace is not the one that a run was made from.
         """
-        from hindscale.cli.config import config_from, read_config
-
-        file = {} if self.file is None else read_config(self.file)
-        config = config_from(_merged(file.get("config", file), self.flags), where=str(self.file or "command line"))
+        config, file = self._configured()
         plan = config.backtest()
         if "config" in file and not self._reads_otherwise:
             self._require_same_traces(plan, file.get("traces", {}))
         if not self.flags.get("service", {}).get("base"):
-            say(f"assuming {_in_words(plan.service)}, SLO {plan.slo}")
+            say_assumptions(plan)
         return config, plan
+
+    def _configured(self) -> tuple[BacktestConfig, dict[str, Any]]:
+        from hindscale.cli.config import config_from, read_config
+
+        file = {} if self.file is None else read_config(self.file)
+        config = config_from(merged(file.get("config", file), self.flags), where=str(self.file or "command line"))
+        return config, file
 
     @property
     def _reads_otherwise(self) -> bool:
@@ -87,10 +99,16 @@ def asks_for_comparison(command: Callable[..., int]) -> Callable[..., int]:
         asked = _gathered(**{name: given.pop(name) for name in names})
         return command(asked, **given)
 
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*shared, *own)]
+    # The command's own arguments come before the traces, which take all that is left.
+    ordered = sorted((*shared, *own), key=lambda each: each not in own or not _is_argument(each))
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in ordered]
     with_comparison.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_comparison.__annotations__ = {each.name: each.annotation for each in parameters}
     return with_comparison
+
+
+def _is_argument(parameter: inspect.Parameter) -> bool:
+    return any(isinstance(note, typer.models.ArgumentInfo) for note in get_args(parameter.annotation))
 
 
 def _renamed_for(command: str, parameters: Any) -> list[inspect.Parameter]:
@@ -203,19 +221,24 @@ def _distribution(mean: str | None, cv: float | None, flag: str) -> object:
     return mean if not cv else {"kind": "lognormal", "mean_s": mean, "cv": cv}
 
 
-def _merged(file: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+def merged(file: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
     """The file's settings with those flags on top that were given."""
-    merged = dict(file)
+    settings = dict(file)
     for key, value in flags.items():
         if isinstance(value, dict) and key != "set":
             given = {name: each for name, each in value.items() if each is not None}
             if given:
                 # Another service altogether takes nothing from the one in the file.
-                before = {} if "base" in given else merged.get(key, {})
-                merged[key] = {**before, **given}
+                before = {} if "base" in given else settings.get(key, {})
+                settings[key] = {**before, **given}
         elif value is not None:
-            merged[key] = value
-    return merged
+            settings[key] = value
+    return settings
+
+
+def say_assumptions(plan: Backtest) -> None:
+    """Say what a replica is taken to be: an assumption is never silent."""
+    say(f"assuming {_in_words(plan.service)}, SLO {plan.slo}")
 
 
 def _in_words(service: ServiceProfile) -> str:

@@ -17,14 +17,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from hindscale.backtesting.assumptions import assumed_service
-from hindscale.backtesting.backtest import DEFAULT_POLICIES, OPTIMUM, Backtest, policy_entries
+from hindscale.backtesting.backtest import DEFAULT_POLICIES, OPTIMUM, Backtest, PolicyEntry, policy_entries
 from hindscale.cli.cluster_config import ClusterConfig, ResourceRequestConfig, cluster_values
 from hindscale.cli.config_types import AnyDistribution, Duration, Table
 from hindscale.cli.vertical_config import VerticalConfig, vertical_values
 from hindscale.core.catalog import Catalog, parameters_of, parse_entry
 from hindscale.core.control import Guardrail
 from hindscale.core.errors import ParameterError, did_you_mean
-from hindscale.core.service import Balancer, ResourceUse, ServiceProfile
+from hindscale.core.service import Balancer, ResourceUse, ServiceProfile, ServiceSpec
 from hindscale.core.slo import Slo
 from hindscale.guardrails import GUARDRAILS
 from hindscale.policies import POLICIES
@@ -40,12 +40,15 @@ __all__ = [
     "BacktestConfig",
     "ServiceConfig",
     "TraceOptions",
+    "checked",
     "config_from",
-    "first_error",
     "read_config",
+    "read_text",
     "read_traffic",
     "resolved",
 ]
+
+ModelT = typing.TypeVar("ModelT", bound=BaseModel)
 
 
 class ResourceConfig(Table):
@@ -156,13 +159,13 @@ class BacktestConfig(BaseModel):
         profile, slo = self._service_and_slo(traces)
         return Backtest(
             traces=traces,
-            policies=policy_entries(tuple(self._policy_texts())),
+            policies=self.policy_entries(),
             service=profile,
             slo=slo,
             control_interval_s=self.control_interval_s,
             min_replicas=self.min_replicas,
             max_replicas=self.max_replicas,
-            guardrails=tuple(build_guardrail(text) for text in self.guardrails if text != "none"),
+            guardrails=self.chosen_guardrails(),
             seeds=self.seeds,
             first_seed=self.first_seed,
             settings=SimulationSettings(
@@ -175,6 +178,33 @@ class BacktestConfig(BaseModel):
                 vertical=None if self.vertical is None else self.vertical.vertical(profile.name),
             ),
         )
+
+    def service_without_traffic(self) -> ServiceSpec:
+        """The service as policies see it, where no traffic says how large the fleet may become.
+
+        Raises:
+            InputError: If anything does not fit, or `max_replicas` is not given.
+        """
+        if self.max_replicas is None:
+            raise ParameterError(
+                "max_replicas must be given where no trace says what the peak needs; --max-replicas 20"
+            )
+        profile, slo = self._service_and_slo(())
+        return ServiceSpec(
+            profile=profile,
+            slo=slo,
+            control_interval_s=self.control_interval_s,
+            min_replicas=self.min_replicas,
+            max_replicas=self.max_replicas,
+        )
+
+    def policy_entries(self) -> tuple[PolicyEntry, ...]:
+        """The policies, with what `set` gives to each."""
+        return policy_entries(tuple(self._policy_texts()))
+
+    def chosen_guardrails(self) -> tuple[Guardrail[Any], ...]:
+        """The guardrails besides the bounds."""
+        return tuple(build_guardrail(text) for text in self.guardrails if text != "none")
 
     def _service_and_slo(self, traces: Sequence[Trace]) -> tuple[ServiceProfile, Slo]:
         if self.service.base is None:
@@ -262,10 +292,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         ParameterError: If it is missing or is neither.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    text = read_text(path)
     try:
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
@@ -278,6 +305,18 @@ def read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_text(path: Path) -> str:
+    """What a file of settings says.
+
+    Raises:
+        ParameterError: If it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
 def config_from(values: Mapping[str, Any], *, where: str) -> BacktestConfig:
     """Check entries and make the configuration of them.
 
@@ -287,10 +326,19 @@ def config_from(values: Mapping[str, Any], *, where: str) -> BacktestConfig:
     Raises:
         ParameterError: With the path of the first entry that does not fit.
     """
+    return checked(BacktestConfig, values, where=where)
+
+
+def checked(model: type[ModelT], values: Mapping[str, Any], *, where: str) -> ModelT:
+    """Check the entries of a file of any kind and make its model of them.
+
+    Raises:
+        ParameterError: With the path of the first entry that does not fit.
+    """
     try:
-        return BacktestConfig.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise ParameterError(f"{where}: {first_error(error, BacktestConfig)}") from None
+        raise ParameterError(f"{where}: {_first_error(error, model)}") from None
 
 
 def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
@@ -313,8 +361,7 @@ def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
     return values
 
 
-def first_error(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first entry that does not fit a model, where it is, and what would."""
+def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     # A name that nobody knows comes before one that is missing: it is likely the same, misspelt.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
@@ -326,7 +373,7 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """Names of the entries of the table at a place of the configuration."""
+    """Names of the entries of the table at a place of a model."""
     for part in place:
         if part in model.model_fields:
             model = _table_in(model.model_fields[str(part)].annotation) or model

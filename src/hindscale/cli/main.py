@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, demo, emulate, explain, import_, load, promote, traces
+from hindscale.cli import (
+    backtest,
+    catalogs,
+    check,
+    demo,
+    emit,
+    emulate,
+    explain,
+    import_,
+    load,
+    promote,
+    traces,
+    tune,
+    what_if,
+)
 from hindscale.cli import run as run_command
 from hindscale.core.errors import HindscaleError, ParameterError
 
@@ -48,6 +62,10 @@ def _options(
 
 
 app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
+app.command("what-if", epilog=what_if.EXAMPLES)(what_if.what_if)
+app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
+app.command("emit", epilog=emit.EXAMPLES)(emit.emit)
+app.command("check", epilog=check.EXAMPLES)(check.check)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("run", epilog=run_command.EXAMPLES)(run_command.run)
 app.command("promote", epilog=promote.EXAMPLES)(promote.promote)

@@ -41,6 +41,12 @@ class Parameter:
     default: Any
     summary: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it takes whole numbers alone."""
+        kinds = _kinds(self.type)
+        return int in kinds and float not in kinds
+
     def parse(self, text: object) -> Any:
         """The value that a text on the command line or an entry of a configuration file stands for.
 

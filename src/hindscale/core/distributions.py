@@ -31,6 +31,7 @@ __all__ = [
     "Lognormal",
     "TokenTime",
     "distribution_from",
+    "stretched",
 ]
 
 
@@ -354,5 +355,29 @@ def _field(key: str, value: Any, name: str) -> Any:
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise ParameterError(f"{name}.values_s must be a list of durations, was {value!r}")
         return tuple(parse_duration(each, name=f"{name}.{key}") for each in value)
-    is_duration = key.endswith("_s") or "_s_per_" in key
-    return parse_duration(value, name=f"{name}.{key}") if is_duration else value
+    return parse_duration(value, name=f"{name}.{key}") if _is_duration(key) else value
+
+
+def _is_duration(key: str) -> bool:
+    return key.endswith("_s") or "_s_per_" in key
+
+
+def stretched(distribution: Distribution, factor: float) -> Distribution:
+    """The same shape with every time `factor` times as long; at 0 nothing takes any time.
+
+    Raises:
+        ParameterError: If the factor is negative or not finite.
+
+    >>> stretched(Lognormal(mean_s=120.0, cv=0.25), 0.25)
+    Lognormal(mean_s=30.0, cv=0.25)
+    """
+    require_nonnegative(factor=factor)
+    if factor == 0:
+        return Constant(0.0)
+    return distribution_from({key: _longer(key, value, factor) for key, value in distribution.to_dict().items()})
+
+
+def _longer(key: str, value: Any, factor: float) -> Any:
+    if key == "values_s":
+        return [each * factor for each in value]
+    return value * factor if _is_duration(key) else value

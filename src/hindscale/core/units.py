@@ -23,6 +23,8 @@ SECONDS_PER: dict[str, float] = {
     "d": 86400.0,
     "w": 604800.0,
 }
+MONTH_S = 30 * 86400.0
+"""A month for amounts of money: thirty days."""
 _DURATION = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([a-z]*)\s*")
 _PRINT_STEPS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("us", 1e-6))
 

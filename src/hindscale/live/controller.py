@@ -26,12 +26,12 @@ from hindscale.live.command import Command
 from hindscale.live.fleet import Fleet
 from hindscale.live.metrics import Counts, LiveMetrics, RecordedFleet
 from hindscale.live.plan import Plan
+from hindscale.live.probation import Probation
 from hindscale.live.records import Score, TickRecord, score_since
 from hindscale.live.replay import Resumed
 from hindscale.live.shadows import Shadows
 from hindscale.live.sources.measured import Source, Totals
 from hindscale.live.store import PlanEntry, Store
-from hindscale.live.trial import Trial
 
 __all__ = ["Controller"]
 
@@ -81,7 +81,7 @@ class Controller:
         self._totals = Totals()
         self._paid_s = float(fleet.replica_seconds()) if hasattr(fleet, "replica_seconds") else 0.0
         self._seen_s = clock.run_s
-        self._trial: Trial | None = None
+        self._probation: Probation | None = None
         self._previous: str | None = None
         twins = {}
         self._plan_number = 0
@@ -255,12 +255,12 @@ class Controller:
 
     def _judge(self, now_s: float, score: Score) -> None:
         """Take a promotion back if the SLO broke under it."""
-        if self._trial is None:
+        if self._probation is None:
             return
-        self._trial = self._trial.after(score)
-        if self._trial.is_over(now_s):
-            self._trial = None
-        elif (why := self._trial.verdict(self._plan.slo)) and self._previous is not None:
+        self._probation = self._probation.after(score)
+        if self._probation.is_over(now_s):
+            self._probation = None
+        elif (why := self._probation.verdict(self._plan.slo)) and self._previous is not None:
             self._change(self._plan.promoted(self._previous), f"rollback: {why}")
 
     def _change(self, plan: Plan, why: str) -> None:
@@ -280,9 +280,9 @@ class Controller:
         twin = self._shadows.states.get(plan.policy)
         self._state = twin[0] if twin else initial_control_state(plan.build(plan.policy), plan.limits(plan.policy))
         self._previous = None if is_rollback else before.policy
-        self._trial = None
+        self._probation = None
         if not is_rollback and plan.watch.for_s:
-            self._trial = Trial(since_s=self._clock.run_s, watch=plan.watch, before=self.board.state.totals)
+            self._probation = Probation(since_s=self._clock.run_s, watch=plan.watch, before=self.board.state.totals)
 
     def _write_plan(self, why: str, *, is_configured: bool = False) -> None:
         """Write down what decides from the next tick on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -23,11 +23,15 @@ from hindscale.autoscalers.aibrix import (
 )
 from hindscale.autoscalers.aibrix.schedules import DAY_S
 from hindscale.autoscalers.aibrix.windows import Buckets
+from hindscale.autoscalers.aibrix.writing import pod_autoscaler_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_finite, require_ordered, require_positive
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.sizing import capacity_rps
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
 
 STABLE_WINDOW_S = 180.0
 PANIC_WINDOW_S = 60.0
+SOURCES_NOTE = "Where metricsSources are read (port, path, endpoint) is an assumption: check it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +243,11 @@ class AibrixStrategy:
 
     strategy: ClassVar[str]
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "targets": Range(low=0.2, high=1.5, times_default=True),
+        "max_scale_up_rate": Range(low=1.5, high=10, is_log=True),
+        "scale_down_cooldown_s": Range(low=0, high=900, is_whole=True),
+    }
     manifest: str = ""
     metrics: tuple[str, ...]
     targets: tuple[str, ...]
@@ -317,3 +327,21 @@ class AibrixStrategy:
             algorithm=self.algorithm,
         )
         return Decision(desired_replicas=replicas, reason=reason), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The PodAutoscaler that this is."""
+        if self.schedules:
+            raise ParameterError(f"schedules cannot be emitted: their time zone is not kept; edit {self.manifest}")
+        document = pod_autoscaler_document(
+            self.strategy,
+            self.context,
+            [(metric.name, metric.target) for metric in self.watched],
+            workload,
+            windows_s=(self.stable_window_s, self.panic_window_s),
+        )
+        return Manifest(
+            reader=f"aibrix-{self.strategy.lower()}",
+            documents=(document,),
+            outside=settings_outside(self, {"interval_s": EMULATION}),
+            notes=(SOURCES_NOTE, *origin_notes(self)),
+        )

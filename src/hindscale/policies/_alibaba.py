@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from hindscale.autoscalers._periods import Periods, add_sample
 from hindscale.autoscalers._steps import StepAdjustment
 from hindscale.autoscalers.alibaba import TriggeredRule, is_triggered, read_triggered_rules, rule_instances
+from hindscale.autoscalers.alibaba.writing import triggered_document
 from hindscale.autoscalers.aws import Warmup, track_warmup, warming_replicas
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_nonnegative
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, measured, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.sizing import capacity_rps
 
-__all__ = ["AlibabaState", "AlibabaTriggered", "default_qps", "executed", "followed", "out_base", "warming"]
+__all__ = [
+    "GROUP_NOTE",
+    "OF_ESS",
+    "AlibabaState",
+    "AlibabaTriggered",
+    "default_qps",
+    "executed",
+    "followed",
+    "out_base",
+    "warming",
+]
+OF_ESS = "of what ESS does by itself; it cannot be set"
+GROUP_NOTE = "MinSize and MaxSize are of the scaling group (ModifyScalingGroup), the rest of CreateScalingRule."
+_TASKS_NOTE = "AlarmActions want the ScalingRuleAri that CreateScalingRule answered; Alarms are of CreateAlarm."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +175,18 @@ class AlibabaTriggered:
         interval_s: Seconds between two ticks; by default the period.
     """
 
+    name: ClassVar[str]
     rule_type: ClassVar[str]
     leaves_out: ClassVar[str] = (
         "CloudMonitor's own delay, scheduled and manual execution, and the limit on instances per activity. How often"
         " a task executes while its alert lasts is not public; here with every datapoint."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "scale_out_threshold": Range(low=0.2, high=1.5, times_default=True),
+        "scale_in_threshold": Range(low=0.2, high=1.5, times_default=True),
+        "evaluation_count": Range(low=1, high=5),
+    }
     manifest: str = ""
     metric: str = "qps-per-replica"
     statistic: str = "Average"
@@ -257,3 +280,22 @@ class AlibabaTriggered:
         if current not in {wanted, decision.desired_replicas}:
             state = replace(state, in_progress=True, cooldown_s=cooldown_s, cooled_at_s=None)
         return decision, state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The rules that this is, with their event-triggered tasks."""
+        document = triggered_document(
+            workload,
+            self.rules,
+            rule_type=self.rule_type,
+            metric=self.metric,
+            statistic=self.statistic,
+            period_s=self.period_s,
+            warmup_s=self.rule_warmup_s,
+            bounds=(self.min_replicas, self.max_replicas),
+        )
+        return Manifest(
+            reader=self.name,
+            documents=(document,),
+            outside=settings_outside(self, {"interval_s": EMULATION}, defaults={"interval_s": self.period_s}),
+            notes=(GROUP_NOTE, _TASKS_NOTE, *origin_notes(self)),
+        )

@@ -16,14 +16,20 @@ from hindscale.autoscalers.kubernetes import fields_of, milli_value
 from hindscale.core.checks import require_at_least, require_count, require_ordered, require_positive
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.rounding import ceil
+from hindscale.core.tunable import Choice, Range, Tunable
 from hindscale.policies._hpa_signals import RESOURCE_TYPES, Signal, parse_signals, signal_of
 
-__all__ = ["METRICS", "Plan", "plan_of"]
+__all__ = ["METRICS", "Plan", "plan_of", "tunable_of"]
 
 METRICS = ("cpu", "memory", "accelerator", "concurrency")
 RESOURCES = ("cpu", "memory")
+ACCELERATOR = "accelerator_percent"
 # A request of any size gives the same utilization; this one is fine enough that rounding loses nothing.
 _REQUEST_MILLI = 1_000_000
+_TUNABLE_POLICIES: Mapping[str, Tunable] = {
+    "scale_up_policies": Choice(values=("Pods 4/15s;Percent 100/15s", "Percent 300/15s", "Percent 900/15s")),
+    "scale_down_policies": Choice(values=("Percent 100/15s", "Percent 50/60s", "Percent 10/60s")),
+}
 _POLICY = re.compile(r"(?P<type>\w+)\s+(?P<value>[^/\s]+)\s*/\s*(?P<period>[^/\s]+?)s?")
 
 
@@ -62,6 +68,36 @@ def plan_of(policy: Any) -> Plan:
         signals=tuple(signal_of(metric, mapped) for metric in hpa.metrics),
         requests={resource: _request(policy, resource, hpa) for resource in RESOURCES},
     )
+
+
+def tunable_of(plan: Plan) -> Mapping[str, Tunable]:
+    """What is worth a try, around what a plan says.
+
+    Utilization ends at 100 %: a target beyond 90 with a tolerance of 0.1 could never be exceeded, and on calm
+    traffic a fleet that never grows looks cheap.
+
+    The target only where there is one metric to have it; policies only where no manifest says which.
+    """
+    behavior = plan.hpa.behavior
+    window_s = None if behavior is None else behavior.scale_down.stabilization_window_s
+    if window_s is None:
+        window_s = plan.settings.downscale_stabilization_s
+    target = {"target": _target_range(plan.hpa.metrics[0])} if len(plan.hpa.metrics) == 1 else {}
+    return {
+        **target,
+        "scale_down_stabilization_s": Range(low=0, high=900, is_whole=True, if_none=window_s),
+        "tolerance": Range(low=0.0, high=0.1),
+        **(_TUNABLE_POLICIES if behavior is None else {}),
+    }
+
+
+def _target_range(metric: Metric) -> Range:
+    if metric.target_type is TargetType.UTILIZATION:
+        return Range(low=20, high=90, is_whole=True, if_none=metric.target)
+    value = metric.target / 1000
+    if metric.name == ACCELERATOR:
+        return Range(low=20, high=90, is_whole=True, if_none=value)
+    return Range(low=0.2 * value, high=1.5 * value, if_none=value)
 
 
 def _request(policy: Any, resource: str, hpa: Hpa) -> int:
@@ -136,7 +172,7 @@ def _metric(name: str, target: float | None) -> Metric:
         return Metric(type=MetricType.RESOURCE, name=name, target_type=TargetType.UTILIZATION, target=percent)
     if name == "accelerator":
         percent = DEFAULT_METRIC.target if target is None else _percent(target)
-        return _of_pods("accelerator_percent", 1000 * percent)
+        return _of_pods(ACCELERATOR, 1000 * percent)
     if target is None:
         raise ParameterError("target must say how many requests per pod are wanted with metric=concurrency")
     return _of_pods("concurrency", _milli(target))

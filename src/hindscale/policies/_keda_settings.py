@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hindscale.autoscalers.hpa import Hpa, Settings, TargetType, release_of, tolerance_of
+from hindscale.autoscalers.hpa.settings import SYNC_PERIOD_S
 from hindscale.autoscalers.hpa.tolerance import Tolerance
 from hindscale.autoscalers.keda import (
     OperatorSpec,
@@ -20,7 +21,7 @@ from hindscale.core.checks import require_at_least, require_count, require_nonne
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.policies._hpa_signals import SIGNALS, Signal, parse_signals
 
-__all__ = ["Plan", "plan_of"]
+__all__ = ["Plan", "common_interval_s", "plan_of"]
 
 DEFAULT_TYPE = "prometheus"
 
@@ -167,3 +168,8 @@ def _signal(trigger: Trigger, mapped: dict[str, str]) -> Signal:
             f" signals={trigger.label}=queued_requests, one of {', '.join(SIGNALS)}"
         )
     return SIGNALS[signal]
+
+
+def common_interval_s(polling_s: float) -> float:
+    """The longest interval that meets polls and syncs; a second where the polls fall between whole ones."""
+    return float(math.gcd(int(polling_s), int(SYNC_PERIOD_S))) if float(polling_s).is_integer() else 1.0

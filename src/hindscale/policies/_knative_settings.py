@@ -11,14 +11,16 @@ from hindscale.autoscalers.knative import (
     Collection,
     DeciderSpec,
     ReconcilerSpec,
+    Revision,
     config_from_map,
     decider_spec,
     empty_collection,
     reconciler_spec,
     revision_from_annotations,
 )
+from hindscale.autoscalers.knative.writing import annotations_of
 
-__all__ = ["REVISION_FIELDS", "Settings", "cluster_fields", "settings_of"]
+__all__ = ["REVISION_FIELDS", "Settings", "cluster_fields", "revision_of", "settings_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,9 @@ def settings_of(policy: Any) -> Settings:
         },
         path="",
     )
-    given = {field: getattr(policy, field) for field in REVISION_FIELDS if field != "container_concurrency"}
-    annotations = {_annotation(field): _text(field, value) for field, value in given.items() if value is not None}
+    written = annotations_of(revision_of(policy))
     revision = revision_from_annotations(
-        annotations, container_concurrency=policy.container_concurrency, config=config, path=""
+        written, container_concurrency=policy.container_concurrency, config=config, path=""
     )
     return Settings(
         decider=decider_spec(config, revision),
@@ -99,10 +100,6 @@ def settings_of(policy: Any) -> Settings:
     )
 
 
-def _annotation(field: str) -> str:
-    domain = "serving" if field == "progress_deadline_s" else "autoscaling"
-    return f"{domain}.knative.dev/{field.removesuffix('_s').replace('_', '-')}"
-
-
-def _text(field: str, value: object) -> str:
-    return f"{value!r}s" if field.endswith("_s") else str(value)
+def revision_of(policy: Any) -> Revision:
+    """The revision that a policy's fields stand for, unchecked."""
+    return Revision(**{attribute: getattr(policy, field) for field, attribute in REVISION_FIELDS.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -15,17 +16,28 @@ from hindscale.autoscalers.alibaba import (
     read_rule,
 )
 from hindscale.autoscalers.alibaba.predictive import DAY_HOURS, HISTORY_HOURS, HOUR_S
+from hindscale.autoscalers.alibaba.writing import predictive_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_count, require_nonnegative
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
-from hindscale.policies._alibaba import AlibabaState, default_qps
+from hindscale.policies._alibaba import GROUP_NOTE, AlibabaState, default_qps
 from hindscale.policies._cloud_metrics import check_metric, measured, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.policies.alibaba_target_tracking import AlibabaTargetTracking
 
 __all__ = ["AlibabaPredictive", "AlibabaPredictiveState"]
 
 _EPSILON = 1e-9
+_BESIDE = (
+    "It moves the bounds only: emit alibaba-target-tracking with the same metric and target for the rule beside it."
+)
+_OUTSIDE = {
+    "estimated_instance_warmup_s": "EstimatedInstanceWarmup of the target tracking rule beside it",
+    "interval_s": EMULATION,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +94,11 @@ class AlibabaPredictive:
         " this says nothing of how well ESS predicts."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_value": Range(low=0.2, high=1.5, times_default=True),
+        "task_buffer_s": Range(low=0, high=1800, is_whole=True),
+        "estimated_instance_warmup_s": Range(low=0, high=600, is_whole=True),
+    }
     manifest: str = ""
     metric: str = "qps-per-replica"
     target_value: float
@@ -138,6 +155,25 @@ class AlibabaPredictive:
         if replicas != wanted:
             reason = f"{reason}; prediction task sets [{low}, {high}]"
         return Decision(desired_replicas=replicas, reason=reason), replace(state, tracking=tracking)
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The predictive rule that this is; the target tracking rule beside it is one of its own."""
+        document = predictive_document(
+            workload,
+            metric=self.metric,
+            target_value=self.target_value,
+            predict_only=self.predict_only,
+            value_behavior=self.value_behavior,
+            value_buffer_percent=self.value_buffer_percent,
+            task_buffer_s=self.task_buffer_s,
+            bounds=(self.min_replicas, self.max_replicas),
+        )
+        return Manifest(
+            reader=self.name,
+            documents=(document,),
+            outside=settings_outside(self, _OUTSIDE),
+            notes=(GROUP_NOTE, _BESIDE, *origin_notes(self)),
+        )
 
     def _bounds(self, now_s: float, state: AlibabaPredictiveState) -> tuple[int, int]:
         if self.predict_only:

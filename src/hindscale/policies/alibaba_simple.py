@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from hindscale.autoscalers._steps import StepAdjustment
+from hindscale.core.tunable import Range, Tunable
 from hindscale.policies._alibaba import AlibabaTriggered
 
 __all__ = ["AlibabaSimple"]
@@ -26,6 +28,11 @@ class AlibabaSimple(AlibabaTriggered):
     name: ClassVar[str] = "alibaba-simple"
     emulates: ClassVar[str] = "Alibaba Cloud Auto Scaling (ESS), simple scaling rules, as documented in 2026"
     rule_type: ClassVar[str] = "SimpleScalingRule"
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        **AlibabaTriggered.tunable,
+        "scale_out_adjustment": Range(low=1, high=10),
+        "cooldown_s": Range(low=0, high=600, is_whole=True),
+    }
     scale_out_adjustment: int = 1
     scale_in_adjustment: int = -1
     cooldown_s: float = 300.0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from hindscale.autoscalers._steps import StepAdjustment, parse_steps
+from hindscale.core.tunable import Range, Tunable
 from hindscale.policies._alibaba import AlibabaTriggered
 
 __all__ = ["AlibabaStep"]
@@ -28,6 +30,10 @@ class AlibabaStep(AlibabaTriggered):
     name: ClassVar[str] = "alibaba-step"
     emulates: ClassVar[str] = "Alibaba Cloud Auto Scaling (ESS), step scaling rules, as documented in 2026"
     rule_type: ClassVar[str] = "StepScalingRule"
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        **AlibabaTriggered.tunable,
+        "estimated_instance_warmup_s": Range(low=0, high=600, is_whole=True),
+    }
     scale_out_steps: tuple[str, ...] = ()
     scale_in_steps: tuple[str, ...] = (":0=-1",)
     estimated_instance_warmup_s: float = 300.0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from hindscale.autoscalers.alibaba import read_rule, tracked_instances, tracking_alerts
+from hindscale.autoscalers.alibaba.writing import tracking_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import (
     require_at_least,
     require_fraction,
@@ -13,11 +16,19 @@ from hindscale.core.checks import (
     require_positive,
 )
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
-from hindscale.policies._alibaba import AlibabaState, default_qps, followed, out_base, warming
+from hindscale.policies._alibaba import GROUP_NOTE, OF_ESS, AlibabaState, default_qps, followed, out_base, warming
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 
 __all__ = ["AlibabaTargetTracking"]
+_OUTSIDE = {
+    "statistic": OF_ESS,
+    "period_s": OF_ESS,
+    "low_share": OF_ESS,
+    "interval_s": EMULATION,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,12 @@ class AlibabaTargetTracking:
         " ours are the documented proportion and 90 % of the target."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_value": Range(low=0.2, high=1.5, times_default=True),
+        "scale_out_evaluation_count": Range(low=1, high=5),
+        "scale_in_evaluation_count": Range(low=2, high=30),
+        "estimated_instance_warmup_s": Range(low=0, high=600, is_whole=True),
+    }
     manifest: str = ""
     metric: str = "qps-per-replica"
     target_value: float
@@ -98,6 +115,24 @@ class AlibabaTargetTracking:
     def decide(self, observation: Observation, state: AlibabaState) -> tuple[Decision, AlibabaState]:
         state, wanted, reason = self.wanted(observation, state)
         return bounded(self, wanted, reason), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The target tracking rule that this is."""
+        document = tracking_document(
+            workload,
+            metric=self.metric,
+            target_value=self.target_value,
+            disable_scale_in=self.disable_scale_in,
+            warmup_s=self.estimated_instance_warmup_s,
+            evaluation_counts=(self.scale_out_evaluation_count, self.scale_in_evaluation_count),
+            bounds=(self.min_replicas, self.max_replicas),
+        )
+        return Manifest(
+            reader=self.name,
+            documents=(document,),
+            outside=settings_outside(self, _OUTSIDE, defaults={"interval_s": self.period_s}),
+            notes=(GROUP_NOTE, *origin_notes(self)),
+        )
 
     def wanted(self, observation: Observation, state: AlibabaState) -> tuple[AlibabaState, int, str]:
         """What the rule asks for before bounds, and why."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from hindscale.autoscalers._periods import add_sample
 from hindscale.autoscalers._steps import parse_steps
 from hindscale.autoscalers.aws import Alarm, StepPolicy, read_scaling_policies, step_capacity
+from hindscale.autoscalers.aws.writing import put_notes, scalable_of, step_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import (
     require_nonnegative,
 )
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._aws import AwsState, WatchedAlarm, followed, held_in, out_base, watched, with_activity
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, measured, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.policies.utilization import responsive_resources
 
 __all__ = ["AwsStepScaling"]
@@ -57,6 +62,12 @@ class AwsStepScaling:
     emulates: ClassVar[str] = "AWS Application Auto Scaling and EC2 Auto Scaling, step scaling, as documented in 2025"
     leaves_out: ClassVar[str] = "The delay of CloudWatch itself, several metrics, metric math and composite alarms."
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "scale_out_threshold": Range(low=0.3, high=1.5, times_default=True),
+        "scale_in_threshold": Range(low=0.1, high=1.5, times_default=True),
+        "cooldown_s": Range(low=0, high=600, is_whole=True),
+        "evaluation_periods": Range(low=1, high=5),
+    }
     manifest: str = ""
     metric: str = "cpu"
     statistic: str = "Average"
@@ -154,6 +165,25 @@ class AwsStepScaling:
             replicas, warmup_s = decision.desired_replicas, self.estimated_instance_warmup_s
             state = with_activity(state, observation, replicas, cooldown_s=cooldown_s, warmup_s=warmup_s)
         return decision, state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The scaling policies that this is, with their alarms."""
+        warmup_s = self.estimated_instance_warmup_s
+        scalable = scalable_of(self.metric, workload, has_warmup=warmup_s is not None)
+        document = step_document(
+            scalable,
+            workload,
+            self.policies,
+            statistic=self.statistic,
+            warmup_s=warmup_s,
+            bounds=(self.min_replicas, self.max_replicas),
+        )
+        return Manifest(
+            reader=self.name,
+            documents=(document,),
+            outside=settings_outside(self, {"interval_s": EMULATION}, defaults={"interval_s": self.period_s}),
+            notes=(*put_notes(scalable, has_alarms=True), *origin_notes(self)),
+        )
 
     def _evaluated(self, observation: Observation, state: AwsState) -> tuple[int, str, float, AwsState]:
         """The largest capacity that an invoked policy asks for, why, its cooldown, and the alarms' states."""

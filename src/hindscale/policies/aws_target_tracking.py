@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from hindscale.autoscalers._periods import add_sample
 from hindscale.autoscalers.aws import Alarm, read_target_tracking, target_tracking_alarms, tracked_capacity
+from hindscale.autoscalers.aws.writing import put_notes, scalable_of, tracking_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import (
     require_nonnegative,
     require_positive,
 )
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._aws import AwsState, WatchedAlarm, followed, held_in, out_base, watched, with_activity
 from hindscale.policies._cloud_metrics import bounded, check_cloud_settings, check_metric, measured, reads_of
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.sizing import capacity_rps
 
 __all__ = ["AwsTargetTracking"]
 
 SAFETY_FACTOR = 0.5
 """Share of a replica's capacity that SageMaker's guide to load testing recommends to start with."""
+_OWN_ALARMS = "of the alarms that AWS makes, to be read off your account; it cannot be set"
+_OUTSIDE = {
+    "scale_out_datapoints": _OWN_ALARMS,
+    "scale_in_datapoints": _OWN_ALARMS,
+    "low_share": _OWN_ALARMS,
+    "interval_s": EMULATION,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +72,11 @@ class AwsTargetTracking:
         " which per-replica metrics cannot do. The service's formula is not public; ours is the documented proportion."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_value": Range(low=0.2, high=2.0, times_default=True),
+        "scale_out_cooldown_s": Range(low=0, high=600, is_whole=True),
+        "scale_in_cooldown_s": Range(low=0, high=900, is_whole=True),
+    }
     manifest: str = ""
     metric: str = "requests-per-replica"
     target_value: float
@@ -96,7 +113,7 @@ class AwsTargetTracking:
             settings["target_value"] = _default_target(spec, metric)
         period_s = settings.setdefault("period_s", 60.0)
         require_positive(period_s=period_s)
-        settings.setdefault("scale_in_datapoints", max(1, round(15 * 60.0 / period_s)))
+        settings.setdefault("scale_in_datapoints", _datapoints_in(period_s))
         settings.setdefault("interval_s", period_s)
         return cls(**settings)
 
@@ -140,6 +157,29 @@ class AwsTargetTracking:
             state = self._acted(observation, state, decision.desired_replicas)
         return decision, state
 
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The scaling policy that this is, of Application Auto Scaling, or with a warm-up of EC2 Auto Scaling."""
+        warmup_s = self.estimated_instance_warmup_s
+        scalable = scalable_of(self.metric, workload, has_warmup=warmup_s is not None)
+        document = tracking_document(
+            scalable,
+            workload,
+            target_value=self.target_value,
+            statistic=self.statistic,
+            period_s=self.period_s,
+            disable_scale_in=self.disable_scale_in,
+            cooldowns_s=(self.scale_out_cooldown_s, self.scale_in_cooldown_s),
+            warmup_s=warmup_s,
+            bounds=(self.min_replicas, self.max_replicas),
+        )
+        derived = {"scale_in_datapoints": _datapoints_in(self.period_s), "interval_s": self.period_s}
+        return Manifest(
+            reader=self.name,
+            documents=(document,),
+            outside=settings_outside(self, _OUTSIDE, defaults=derived),
+            notes=(*put_notes(scalable), *origin_notes(self)),
+        )
+
     def _evaluated(self, observation: Observation, state: AwsState) -> tuple[int, str, AwsState]:
         """What the alarms ask for after the latest datapoint, why, and the alarms' states."""
         high, low = self.alarms
@@ -180,6 +220,11 @@ class AwsTargetTracking:
             cooldown_s=self.scale_out_cooldown_s,
             warmup_s=self.estimated_instance_warmup_s,
         )
+
+
+def _datapoints_in(period_s: float) -> int:
+    """Datapoints of the 15 minutes that AlarmLow waits."""
+    return max(1, round(15 * 60.0 / period_s))
 
 
 def _default_target(spec: ServiceSpec, metric: str) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from hindscale.core.checks import require_count
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.sizing import capacity_rps, replicas_for_rate
 
@@ -24,6 +26,8 @@ class Fixed:
     """
 
     name: ClassVar[str] = "fixed"
+    no_manifest: ClassVar[str] = "a fleet of constant size needs no autoscaler, set spec.replicas"
+    tunable: ClassVar[Mapping[str, Tunable]] = {"replicas": Range(low=0.2, high=2.0, times_default=True)}
     replicas: int
     hindsight: bool = False
 

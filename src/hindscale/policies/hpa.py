@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -13,12 +13,15 @@ from hindscale.autoscalers.hpa.pods import Pod
 from hindscale.autoscalers.hpa.settings import DEFAULT_VERSION, SYNC_PERIOD_S
 from hindscale.autoscalers.hpa.stabilization import DOWNSCALE_STABILIZATION_S
 from hindscale.autoscalers.hpa.tolerance import DEFAULT_TOLERANCE
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_nonnegative, require_positive
 from hindscale.core.service import ServiceProfile, ServiceSpec
+from hindscale.core.tunable import Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._hpa_pods import of_whole_pods, pods_of, sample_of
-from hindscale.policies._hpa_settings import Plan, plan_of
+from hindscale.policies._hpa_settings import Plan, plan_of, tunable_of
 from hindscale.policies._hpa_signals import Signal
+from hindscale.policies._hpa_writing import hpa_manifest
 from hindscale.sizing import capacity_rps
 
 __all__ = ["HorizontalPodAutoscaler", "HpaState"]
@@ -130,6 +133,10 @@ class HorizontalPodAutoscaler:
         return plan_of(self)
 
     @property
+    def tunable(self) -> Mapping[str, Tunable]:
+        return tunable_of(self._plan)
+
+    @property
     def reads(self) -> tuple[str, ...]:
         # Of several metrics one may fail: that blocks the way down, not the way up.
         return self._plan.signals[0].reads if len(self._plan.signals) == 1 else ()
@@ -155,6 +162,10 @@ class HorizontalPodAutoscaler:
         )
         decision = Decision(desired_replicas=outcome.replicas, reason=_reason(outcome, plan.hpa, current))
         return decision, HpaState(memory=memory, replicas=outcome.replicas, ready=ready)
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The HorizontalPodAutoscaler that this is."""
+        return hpa_manifest(self, self._plan, workload)
 
     def _current(self, observation: Observation, state: HpaState) -> int:
         """The count in the scale's spec: what was written last, or more if somebody else asked for more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Self
@@ -12,11 +13,14 @@ from hindscale.autoscalers.hpa.settings import DEFAULT_VERSION, SYNC_PERIOD_S
 from hindscale.autoscalers.hpa.tolerance import DEFAULT_TOLERANCE
 from hindscale.autoscalers.keda import OperatorState, Query, Step, load_scaled_object, poll, query
 from hindscale.autoscalers.keda.polling import POLLING_INTERVAL_S
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._keda_hpa import proposals_of, said
-from hindscale.policies._keda_settings import Plan, plan_of
+from hindscale.policies._keda_settings import Plan, common_interval_s, plan_of
+from hindscale.policies._keda_writing import keda_manifest
 from hindscale.sizing import capacity_rps
 
 __all__ = ["Keda", "KedaState"]
@@ -83,6 +87,11 @@ class Keda:
         " at the next decision. The HPA sees what the operator wrote at its next sync."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target": Range(low=0.2, high=1.5, times_default=True),
+        "tolerance": Range(low=0.0, high=0.2),
+        "downscale_stabilization_s": Range(low=0, high=900, is_whole=True),
+    }
 
     manifest: str = ""
     metric: str = "concurrency"
@@ -117,7 +126,7 @@ class Keda:
             if given.get("target") is None:
                 in_service = capacity_rps(spec.profile, spec.slo) * spec.profile.service_time.mean_s
                 given["target"] = round(0.8 * in_service, 3)
-        given.setdefault("interval_s", _common_interval_s(polling_s or POLLING_INTERVAL_S))
+        given.setdefault("interval_s", common_interval_s(polling_s or POLLING_INTERVAL_S))
         return cls(**given)
 
     @property
@@ -148,6 +157,10 @@ class Keda:
             reasons.append(f"operator: {step.reason}")
         reason = "; ".join(reasons) or "between polls and syncs"
         return Decision(desired_replicas=wanted, reason=reason), replace(state, replicas=wanted)
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The ScaledObject that this is."""
+        return keda_manifest(self, _plan(self), workload)
 
     def _synced(
         self,
@@ -231,8 +244,3 @@ class Keda:
 @lru_cache(maxsize=64)
 def _plan(policy: Keda) -> Plan:
     return plan_of(policy)
-
-
-def _common_interval_s(polling_s: float) -> float:
-    """The longest interval that meets polls and syncs; a second where the polls fall between whole ones."""
-    return float(math.gcd(int(polling_s), int(SYNC_PERIOD_S))) if float(polling_s).is_integer() else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Self
@@ -27,10 +28,13 @@ from hindscale.autoscalers.knative import (
     stable_and_panic,
 )
 from hindscale.autoscalers.knative.activator import SCALE_UNKNOWN
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_at_least, require_positive
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.policies._knative_settings import REVISION_FIELDS, Settings, cluster_fields, settings_of
+from hindscale.policies._knative_writing import knative_manifest
 
 __all__ = ["Knative", "KnativeState"]
 
@@ -96,6 +100,13 @@ class Knative:
         " up to 2 s later, and activators add no latency and do not balance the load."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_utilization_percentage": Range(low=20, high=100, if_none=70),
+        "window_s": Range(low=15, high=600, is_log=True, is_whole=True, if_none=60),
+        "panic_window_percentage": Range(low=5, high=50, if_none=10),
+        "panic_threshold_percentage": Range(low=110, high=400, if_none=200),
+        "scale_down_delay_s": Range(low=0, high=900, is_whole=True, if_none=0),
+    }
 
     manifest: str = ""
     config_map: str = ""
@@ -173,6 +184,10 @@ class Knative:
         reason = _reason(averages, settings.decider, autoscaler, result, scaling)
         state = KnativeState(collection=collection, autoscaler=autoscaler, reconciler=reconciler, last=result)
         return Decision(desired_replicas=pods, reason=reason), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The annotations of the revision that this is, within a Service."""
+        return knative_manifest(self, workload)
 
     def _recorded(self, observation: Observation, collection: Collection) -> Collection:
         """The windows with the seconds of this interval; without pods or requests there is nobody to report."""

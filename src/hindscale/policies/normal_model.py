@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from hindscale.core.checks import require_fraction, require_ordered, require_positive
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.service import RESOURCES, ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import UPPER_BOUND, Decision, Observation
 from hindscale.policies.utilization import LOWER, UPPER, responsive_resources, wake_up
 from hindscale.sizing.normal import NormalSizing
@@ -35,6 +37,11 @@ class NormalModel:
     """
 
     name: ClassVar[str] = "normal-model"
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "upper": Range(low=0.2, high=0.95),
+        "lower": Range(low=0.05, high=0.7),
+        "window_s": Range(low=60, high=1200, is_log=True, is_whole=True),
+    }
     upper: float = UPPER
     lower: float = LOWER
     window_s: float = 300.0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from hindscale.core.checks import require_at_least, require_fraction, require_positive
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.units import format_duration
 from hindscale.core.values import Decision, Observation
 from hindscale.forecasting import Forecaster, build_forecaster
@@ -50,6 +52,10 @@ class Predictive:
     """
 
     name: ClassVar[str] = "predictive"
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "alpha": Range(low=0.2, high=1.0),
+        "horizon_windows": Range(low=1, high=5, times_default=True),
+    }
     capacity_rps: float
     alpha: float = 0.8
     window_s: float = 15.0

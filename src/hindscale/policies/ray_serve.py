@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -15,9 +16,13 @@ from hindscale.autoscalers.ray_serve import (
     read_config,
     window_average,
 )
+from hindscale.autoscalers.ray_serve.writing import deployment_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 
 __all__ = ["RayServe", "RayServeState"]
 
@@ -72,6 +77,12 @@ class RayServe:
         " replicas. Reports of all handles and replicas are taken to arrive together."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_ongoing_requests": Range(low=0.25, high=8.0, times_default=True, is_log=True),
+        "upscale_delay_s": Range(low=0, high=60, is_whole=True),
+        "downscale_delay_s": Range(low=30, high=1200, is_log=True, is_whole=True),
+        "look_back_period_s": Range(low=10, high=120, is_log=True, is_whole=True),
+    }
     manifest: str = ""
     deployment: str = ""
     min_replicas: int = 1
@@ -128,6 +139,15 @@ class RayServe:
             decided_at_s=observation.time_s,
         )
         return Decision(desired_replicas=replicas, reason=self._reason(total, replicas, counter, observation)), state
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The deployment's entry of a Serve config file, with the autoscaling_config that this is."""
+        return Manifest(
+            reader="ray-serve",
+            documents=(deployment_document(self.config, workload),),
+            outside=settings_outside(self, {"interval_s": EMULATION}),
+            notes=("It belongs under applications: deployments: of your Serve config file.", *origin_notes(self)),
+        )
 
     def _passed(self, observation: Observation, state: RayServeState) -> tuple[int, int]:
         """Target and counter after the passes since the last tick, before this one's own."""

@@ -34,6 +34,7 @@ class Schedule:
     """
 
     name: ClassVar[str] = "schedule"
+    no_manifest: ClassVar[str] = "KEDA's cron trigger keeps timetables, but is not emulated and cannot be read back"
     entries: tuple[str, ...]
     begins_at_s: float = 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -19,9 +20,13 @@ from hindscale.autoscalers.skyserve import (
     target_replicas,
     with_hysteresis,
 )
+from hindscale.autoscalers.skyserve.writing import service_document
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
+from hindscale.policies._writing import EMULATION, origin_notes, settings_outside
 from hindscale.sizing import capacity_rps
 
 __all__ = ["SkyServe", "SkyServeState"]
@@ -71,6 +76,12 @@ class SkyServe:
         " stop. The load balancer's own reporting interval of 20 s is taken to be in step with decisions."
     )
     own_limits: ClassVar[bool] = True
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_qps_per_replica": Range(low=0.2, high=1.5, times_default=True),
+        "upscale_delay_s": Range(low=0, high=600, is_whole=True),
+        "downscale_delay_s": Range(low=60, high=2400, is_log=True, is_whole=True),
+        "num_overprovision": Range(low=0, high=5),
+    }
     manifest: str = ""
     min_replicas: int = 1
     max_replicas: int = 1
@@ -129,6 +140,15 @@ class SkyServe:
             reason = self._reason(requests, wanted, hysteresis)
         after = SkyServeState(arrivals=arrivals, seen_at_s=now_s, decided_at_s=decided_at_s, hysteresis=hysteresis)
         return Decision(desired_replicas=final, reason=reason), after
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """The service section of a SkyPilot task, with the replica_policy that this is."""
+        return Manifest(
+            reader="skyserve",
+            documents=(service_document(self.policy),),
+            outside=settings_outside(self, {"interval_s": EMULATION}),
+            notes=(f"Merge it into the task file of {workload.name}.", *origin_notes(self)),
+        )
 
     def _arrivals(self, observation: Observation, state: SkyServeState) -> tuple[tuple[float, float, float], ...]:
         """Requests tick by tick, those of the last minute; a rate covers the time since the tick before."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from hindscale.autoscalers.writing import Manifest, Workload
 from hindscale.core.checks import require_positive, require_share
 from hindscale.core.service import ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
+from hindscale.policies._hpa_writing import load_manifest
 from hindscale.sizing import capacity_rps, replicas_for_load
 
 __all__ = ["TargetTracking"]
@@ -26,6 +30,10 @@ class TargetTracking:
     """
 
     name: ClassVar[str] = "target-tracking"
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "target_per_replica": Range(low=0.2, high=1.5, times_default=True),
+        "tolerance": Range(low=0.0, high=0.3),
+    }
     target_per_replica: float
     tolerance: float = 0.1
 
@@ -57,3 +65,7 @@ class TargetTracking:
             desired = current
         reason = f"{requests:.4g} requests / {self.target_per_replica:g} per replica"
         return Decision(desired_replicas=desired, reason=reason), None
+
+    def as_manifest(self, workload: Workload) -> Manifest:
+        """An HPA on an external metric: the same rule, as fast as this one, and as slow to shrink as the guardrail."""
+        return load_manifest(self.target_per_replica, tolerance=self.tolerance, workload=workload)

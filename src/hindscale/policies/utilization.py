@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from hindscale.core.checks import require_fraction, require_ordered
 from hindscale.core.errors import ParameterError, did_you_mean
 from hindscale.core.service import RESOURCES, ServiceSpec
+from hindscale.core.tunable import Range, Tunable
 from hindscale.core.values import Decision, Observation
 from hindscale.sizing.utilization import ROUNDINGS, Rounding, scale_in_replicas, scale_out_replicas
 
@@ -32,6 +34,11 @@ class Utilization:
     """
 
     name: ClassVar[str] = "utilization"
+    no_manifest: ClassVar[str] = "it has a threshold for each direction, an HPA one target; nearest is hpa:target=80"
+    tunable: ClassVar[Mapping[str, Tunable]] = {
+        "upper": Range(low=0.2, high=0.95),
+        "lower": Range(low=0.05, high=0.7),
+    }
     upper: float = UPPER
     lower: float = LOWER
     resources: tuple[str, ...] = ("cpu",)

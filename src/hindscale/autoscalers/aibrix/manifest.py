@@ -11,20 +11,29 @@ from hindscale.autoscalers.aibrix.schedules import ScheduledBounds, schedules_fr
 from hindscale.autoscalers.kubernetes.errors import unknown_field
 from hindscale.autoscalers.kubernetes.fields import Fields
 from hindscale.autoscalers.kubernetes.manifest import load_manifest
+from hindscale.autoscalers.writing import plain_number
 from hindscale.core.errors import ParameterError
 
-__all__ = ["POD_METRICS", "TOTAL_METRICS", "PodAutoscaler", "read_pod_autoscaler"]
+__all__ = [
+    "DURATIONS",
+    "NUMBERS",
+    "POD_METRICS",
+    "PREFIX",
+    "TOTAL_METRICS",
+    "PodAutoscaler",
+    "read_pod_autoscaler",
+]
 
 PREFIX = "autoscaling.aibrix.ai/"
 MAX_WINDOW_S = 3600
-_NUMBERS = {
+NUMBERS = {
     "max-scale-up-rate": "max_scale_up_rate",
     "max-scale-down-rate": "max_scale_down_rate",
     "scale-up-tolerance": "up_tolerance",
     "scale-down-tolerance": "down_tolerance",
     "panic-threshold": "panic_threshold",
 }
-_DURATIONS = {
+DURATIONS = {
     "scale-up-cooldown-window": "scale_up_cooldown_s",
     "scale-down-cooldown-window": "scale_down_cooldown_s",
 }
@@ -35,8 +44,9 @@ POD_METRICS = {
     "kv_cache_usage_perc": "kv-cache",
     "kv_cache_utilization": "kv-cache",
     "qps": "qps-per-replica",
+    "concurrency": "concurrency-per-replica",
 }
-TOTAL_METRICS = {"qps": "total-qps", "num_requests": "total-concurrency", "concurrency": "total-concurrency"}
+TOTAL_METRICS = {"qps": "total-qps", "concurrency": "total-concurrency", "num_requests": "total-concurrency"}
 _SOURCE = ("metricSourceType", "protocolType", "endpoint", "path", "port", "targetMetric", "targetValue")
 _SPEC = (
     *("scaleTargetRef", "subTargetSelector", "minReplicas", "maxReplicas", "schedules", "metricsSources"),
@@ -94,15 +104,15 @@ def _annotations(manifest: Fields) -> dict[str, object]:
         return {}
     texts = metadata.text_mapping("annotations")
     fields = Fields(texts, "metadata.annotations", manifest.source)
-    known = {PREFIX + name for name in (*_NUMBERS, *_DURATIONS, "scale-to-zero")}
+    known = {PREFIX + name for name in (*NUMBERS, *DURATIONS, "scale-to-zero")}
     read: dict[str, object] = {}
     for key in texts:
         if key.startswith(PREFIX) and key not in known:
             raise unknown_field(fields.where(key), key, known)
-    for name, setting in _NUMBERS.items():
+    for name, setting in NUMBERS.items():
         if fields.has(PREFIX + name):
             read[setting] = _positive(fields, PREFIX + name, may_be_zero=setting.endswith("tolerance"))
-    for name, setting in _DURATIONS.items():
+    for name, setting in DURATIONS.items():
         if fields.has(PREFIX + name):
             read[setting] = fields.duration_s(PREFIX + name, minimum_s=0)
     return read
@@ -157,7 +167,7 @@ def _metric(spec: Fields) -> dict[str, object]:
         if metric == "kv-cache" and target > 1:
             raise source.invalid("targetValue", f"vLLM reports a fraction of the cache; did you mean {target / 100:g}?")
         metrics.append(metric)
-        targets.append(f"{target:g}")
+        targets.append(str(plain_number(target)))
     if len(set(metrics)) != len(metrics):
         raise ParameterError(f"{spec.where('metricsSources')}: Invalid value: the same metric is named twice")
     return {"metrics": tuple(metrics), "targets": tuple(targets)}

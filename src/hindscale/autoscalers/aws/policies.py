@@ -11,7 +11,7 @@ from hindscale.autoscalers.aws.step_scaling import ADJUSTMENT_TYPES, StepPolicy
 from hindscale.autoscalers.kubernetes.fields import Fields
 from hindscale.core.errors import ParameterError
 
-__all__ = ["PREDEFINED_METRICS", "metric_named", "read_scaling_policies", "read_target_tracking"]
+__all__ = ["HIGH_RESOLUTION_S", "PREDEFINED_METRICS", "metric_named", "read_scaling_policies", "read_target_tracking"]
 
 HIGH_RESOLUTION_S = 10.0
 PREDEFINED_METRICS = {

@@ -22,19 +22,28 @@ from hindscale.autoscalers.hpa.settings import Settings
 from hindscale.autoscalers.hpa.values import Hpa
 from hindscale.autoscalers.kubernetes import Fields, forbidden, load_manifest, quantity
 
-__all__ = ["API_VERSION", "KIND", "behavior_from", "hpa_from", "metric_from", "read_manifest"]
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "SOURCE_FIELDS",
+    "TARGET_FIELDS",
+    "behavior_from",
+    "hpa_from",
+    "metric_from",
+    "read_manifest",
+]
 
 KIND, API_VERSION = "HorizontalPodAutoscaler", "autoscaling/v2"
 MAX_STABILIZATION_WINDOW_S, MAX_PERIOD_S = 3600, 1800
 _DEFAULTS = Settings()
-_SOURCE_FIELDS = {
+SOURCE_FIELDS = {
     MetricType.RESOURCE: "resource",
     MetricType.CONTAINER_RESOURCE: "containerResource",
     MetricType.PODS: "pods",
     MetricType.OBJECT: "object",
     MetricType.EXTERNAL: "external",
 }
-_TARGET_FIELDS = {
+TARGET_FIELDS = {
     TargetType.UTILIZATION: "averageUtilization",
     TargetType.VALUE: "value",
     TargetType.AVERAGE_VALUE: "averageValue",
@@ -102,14 +111,14 @@ def metric_from(fields: Fields) -> Metric:
     Raises:
         ParameterError: If a field is missing, out of range, or stands where its type has none.
     """
-    fields.only("type", *_SOURCE_FIELDS.values())
+    fields.only("type", *SOURCE_FIELDS.values())
     kind = MetricType(fields.text("type", choices=tuple(MetricType)))
-    for other in _SOURCE_FIELDS.values():
-        if other != _SOURCE_FIELDS[kind] and fields.has(other):
+    for other in SOURCE_FIELDS.values():
+        if other != SOURCE_FIELDS[kind] and fields.has(other):
             raise forbidden(fields.where(other), f"must populate the metric source of type {kind} only")
-    if not fields.has(_SOURCE_FIELDS[kind]):
-        raise fields.required(_SOURCE_FIELDS[kind], "must populate information for the given metric source")
-    source = fields.fields(_SOURCE_FIELDS[kind])
+    if not fields.has(SOURCE_FIELDS[kind]):
+        raise fields.required(SOURCE_FIELDS[kind], "must populate information for the given metric source")
+    source = fields.fields(SOURCE_FIELDS[kind])
     container = ""
     if kind is MetricType.CONTAINER_RESOURCE:
         name = source.only("name", "container", "target").text("name")
@@ -143,16 +152,16 @@ def _path_segment(fields: Fields, name: str) -> str:
 
 def _target(fields: Fields, kind: MetricType) -> tuple[TargetType, int]:
     """A target's type, and percent or milli value: exactly the field of its type must be set."""
-    fields.only("type", *_TARGET_FIELDS.values())
+    fields.only("type", *TARGET_FIELDS.values())
     allowed = _ALLOWED_TARGETS[kind]
     target_type = TargetType(fields.text("type", choices=tuple(TargetType)))
     if target_type not in allowed:
         expected = " or ".join(allowed)
         raise fields.invalid("type", f"a metric of type {kind} is held against {expected}")
-    for other_type, other in _TARGET_FIELDS.items():
+    for other_type, other in TARGET_FIELDS.items():
         if other_type is not target_type and fields.has(other):
             raise forbidden(fields.where(other), f"may not be set with type {target_type}")
-    name = _TARGET_FIELDS[target_type]
+    name = TARGET_FIELDS[target_type]
     if not fields.has(name):
         raise fields.required(name, f"must be set with type {target_type}")
     if target_type is TargetType.UTILIZATION:

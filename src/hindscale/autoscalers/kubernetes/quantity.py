@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from hindscale.autoscalers.kubernetes.errors import invalid
 
-__all__ = ["MAX_INT64", "milli_value", "quantity", "whole_value"]
+__all__ = ["MAX_INT64", "milli_text", "milli_value", "quantity", "whole_value"]
 
 MAX_INT64 = 2**63 - 1
 _PATTERN = "^([+-]?[0-9.]+)([eEinumkKMGTP]*([-+]?[0-9]*))$"
@@ -65,6 +65,15 @@ def milli_value(text: str | float, *, path: str = "quantity") -> int:
         ParameterError: If it is no quantity.
     """
     return _rounded_up(quantity(text, path=path) * 1000)
+
+
+def milli_text(milli: int) -> str:
+    """The quantity of so many thousandths, in whole units where it is whole.
+
+    >>> milli_text(250), milli_text(2000)
+    ('250m', '2')
+    """
+    return f"{milli}m" if milli % 1000 else str(milli // 1000)
 
 
 def whole_value(text: str | float, *, path: str = "quantity") -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hindscale.backtesting.report.foresight import regret_data, regret_table
 from hindscale.backtesting.result import BacktestResult, Row, TraceResult, describe_scale
 from hindscale.backtesting.series import Action, RunSeries
 from hindscale.backtesting.table import lost_share, money
@@ -56,7 +57,7 @@ def _page(result: BacktestResult, action_limit: int) -> str:
         title=html.escape(f"Which policy should {backtest.service.name} run?"),
         subtitle=html.escape(
             f"{names} · SLO {backtest.slo} · decision every {format_duration(backtest.control_interval_s)}"
-            f" · {backtest.seeds} seeds"
+            f" · {backtest.seeds} seed{'s' * (backtest.seeds > 1)}"
         ),
         traces="\n".join(_trace_section(result, i) for i in range(len(result.traces))),
         footer=_footer(result),
@@ -107,6 +108,7 @@ def _trace_section(result: BacktestResult, index: int) -> str:
             verdict=html.escape(trace_result.verdict()),
             headings="".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS),
             rows="".join(_table_row(row, best_cost) for row in trace_result.rows),
+            regret=regret_table(trace_result),
         )
         .replace('class="verdict"', 'class="verdict none"' if trace_result.best is None else 'class="verdict"')
     )
@@ -210,7 +212,9 @@ def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int)
         "hindsight": row.hindsight,
         "cost": row.mean("cost"),
         "attainment": row.mean("slo_attainment"),
+        "half_widths": [_known(row.over_seeds(name).half_width) for name in ("cost", "slo_attainment")],
         "runs": [[each.cost, each.slo_attainment] for each in row.scores],
+        "regret": regret_data(row, axes.epoch_s),
         "series": None if row.series is None else {"axis": axes.number(row.series), **_series_data(row.series)},
         "actions_total": len(actions),
         "actions": [
@@ -225,6 +229,10 @@ def _policy_data(row: Row, reasons: _Dictionary, axes: _Axes, action_limit: int)
             for action in _largest(actions, action_limit)
         ],
     }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _series_data(series: RunSeries) -> dict[str, list[float | None]]:

@@ -2,6 +2,7 @@
 // Draws what the tables already say. The data is gzipped JSON in base64, so that weeks of several policies
 // stay below two megabytes; nothing is ever fetched.
 (async () => {
+  const ELAPSED = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 345600, 604800, 1209600];
   const root = document.documentElement;
   const data = await unpack(document.getElementById("data").textContent);
   const color = (name) => getComputedStyle(root).getPropertyValue("--" + name).trim();
@@ -62,6 +63,10 @@
           { range: (u, low) => [Math.min(low ?? 1, 0.9), 1], line: trace.slo.percentile }),
         lineChart(plot("queue"), trace, policy, sync, policy.series.queued, "waiting", color("p99"), count, {}),
       ];
+      const foresight = element.querySelector(".foresight");
+      foresight.hidden = !policy.regret;
+      if (policy.regret) charts.push(regretChart(plot("foresight"), trace, policy.regret, sync));
+      episodes(element.querySelector(".episodes"), trace, policy);
       actionsTable(element.querySelector(".actions"), trace, policy);
     }
     return { draw };
@@ -85,7 +90,8 @@
       cursor: { sync: { key: sync }, drag: { x: true, y: false } },
       scales: { x: { time: trace.start !== null } },
       axis,
-      xAxis: { ...axis, values: (u, ticks, axisIndex, space, step) => timeLabels(trace, ticks, step) },
+      // Elapsed time is marked at whole minutes, hours and days, like the time of day.
+      xAxis: { ...axis, ...(trace.start === null && { incrs: ELAPSED }), values: (u, ticks, axisIndex, space, step) => timeLabels(trace, ticks, step) },
       xSeries: { value: (u, value) => (value === null ? "–" : stamp(trace, value)) },
     };
   }
@@ -143,6 +149,35 @@
       axes: [xAxis, { ...axis, size: 58, values: (u, ticks) => ticks.map(show) }],
       series,
     }, columns, plot);
+  }
+
+  // Stacked: each area is drawn over the one below it, so the largest sum comes first.
+  function regretChart(plot, trace, regret, sync) {
+    const { axis, xAxis, xSeries, ...options } = base(plot, trace, sync, 200);
+    const sum = (...parts) => regret.time.map((_, i) => parts.reduce((total, part) => total + regret[part][i], 0));
+    const area = (name) => ({
+      label: name, stroke: color(name), fill: color(name), width: 0.5, points: { show: false },
+      value: (u, v, series, i) => (i === null ? "–" : count(regret[name][i])),
+    });
+    return new uPlot({
+      ...options,
+      scales: { ...options.scales, y: {} },
+      axes: [xAxis, { ...axis, size: 58, values: (u, ticks) => ticks.map(count) }],
+      series: [xSeries, area("early"), area("late"), area("excess"), area("short")],
+    }, [regret.time, sum("excess", "late", "early"), sum("excess", "late"), regret.excess, regret.short.map((v) => -v)], plot);
+  }
+
+  function episodes(box, trace, policy) {
+    const worst = policy.regret ? policy.regret.episodes : [];
+    box.hidden = !worst.length;
+    box.querySelector("h3").textContent = `Where ${policy.label} lost most`;
+    box.querySelector("ol").replaceChildren(...worst.map((episode) => {
+      const item = document.createElement("li"), when = document.createElement("b"), why = document.createElement("i");
+      when.textContent = `${stamp(trace, episode.from_s)} to ${stamp(trace, episode.to_s)}: `;
+      why.textContent = episode.reason && ` ${episode.reason}`;
+      item.append(when, `${rate(episode.money)} above foresight; ${episode.words}.`, why);
+      return item;
+    }));
   }
 
   function fromZero(u, low, high) { return [0, high > 0 ? high * 1.08 : 1]; }
@@ -270,6 +305,15 @@
       const least = x(trace.least_cost);
       svg.append(node("line", { x1: least, x2: least, y1: pad.top, y2: height - pad.bottom, stroke: "var(--faint)", "stroke-dasharray": "2 4", class: "least" }));
       svg.append(text(least + 5, pad.top + 10, "nobody can do it for less", "start"));
+    }
+    // What seeds leave uncertain, in both directions, as far as it is in the picture.
+    const within = (value, from, to) => Math.min(Math.max(value, from), to);
+    for (const policy of trace.policies) {
+      const [dc, da] = policy.half_widths;
+      if (dc === null || da === null) continue;
+      const [left, right] = [-dc, dc].map((d) => within(x(policy.cost + d), pad.left, width - pad.right));
+      const [top, bottom] = [da, -da].map((d) => within(y(policy.attainment + d), pad.top, height - pad.bottom));
+      svg.append(node("rect", { x: left, y: top, width: right - left, height: bottom - top, rx: 3, fill: hue(trace, policy), opacity: 0.12, class: "interval" }));
     }
     // Settings of one policy are joined in order of cost, and so are those that nothing beats.
     const byCost = [...trace.policies].sort((a, b) => a.cost - b.cost);
