@@ -30,7 +30,7 @@ from hindscale.live.probation import Probation
 from hindscale.live.records import Score, TickRecord, score_since
 from hindscale.live.replay import Resumed
 from hindscale.live.shadows import Shadows
-from hindscale.live.sources.measured import Source, Totals
+from hindscale.live.sources.measured import READINGS, Source, Totals
 from hindscale.live.store import PlanEntry, Store
 
 __all__ = ["Controller"]
@@ -112,8 +112,10 @@ class Controller:
         record = self.board.state.record
         if plan.policy == self._plan.policy or record is None or record.tick.observation is None:
             return
-        absent = sorted(record.tick.observation.missing.intersection(plan.build(plan.policy).reads))
-        if absent:
+        missing = record.tick.observation.missing
+        absent = sorted(missing.intersection(plan.build(plan.policy).reads))
+        # Where nothing at all is measured, that is an outage, and says nothing of the policy.
+        if absent and not missing.issuperset(READINGS):
             raise ParameterError(f"{plan.policy} reads {', '.join(absent)}, which nobody measures here now")
 
     def run(self) -> None:
