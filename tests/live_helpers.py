@@ -14,7 +14,7 @@ import httpx
 
 from hindscale.live.local import LocalService
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 MARK = "HINDSCALE_TEST_MARK"
 client = httpx.Client(timeout=30.0, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 """For single questions: a client of its own for each would read the system's certificates each time."""

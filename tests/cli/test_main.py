@@ -17,7 +17,8 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_help_ends_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     traces = (["traces", each] for each in ("describe", "convert", "generate"))
-    for command in (["backtest"], ["tune"], ["load"], ["emulate"], *traces, ["policies"]):
+    live = (["run"], ["demo"], ["promote"], ["explain"], ["import", "prometheus"], ["load"], ["emulate"])
+    for command in (["backtest"], ["tune"], *traces, *live, ["policies"]):
         assert main([*command, "--help"]) == 0
         assert "hindscale " + command[0] in capsys.readouterr().out.split("Usage:")[1].split("\n", 1)[1]
 

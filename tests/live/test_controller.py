@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from hindscale.core import Observation, ParameterError
 from hindscale.live.clock import WallClock
-from hindscale.live.controller import Command, Controller
+from hindscale.live.command import Command
+from hindscale.live.controller import Controller
 from hindscale.live.metrics import LiveMetrics, ReplicasFromMetrics
 from hindscale.live.plan import Watch
 from hindscale.live.records import Score
@@ -153,6 +154,23 @@ def test_what_does_not_fit_is_refused_at_once(tmp_path: Path) -> None:
         controller.submit(Command(kind="bounds", min_replicas=5, max_replicas=2))
 
 
+def test_a_policy_that_reads_what_nobody_measures_is_not_promoted(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, a_plan(act=True, shadows=("utilization",)), steady(80.0), ticks=8)
+    measure = rig.source.measure
+    rig.source.measure = lambda now_s: replace(  # type: ignore[method-assign]
+        measure(now_s), missing=frozenset({"cpu_utilization"})
+    )
+    refused: list[str] = []
+
+    def promote(controller: Controller) -> None:
+        with pytest.raises(ParameterError) as raised:
+            controller.submit(Command(kind="promote", policy="utilization"))
+        refused.append(str(raised.value))
+
+    rig.after(4, promote).run()
+    assert refused == ["utilization reads cpu_utilization, which nobody measures here now"]
+
+
 def test_a_broken_slo_takes_a_promotion_back(tmp_path: Path) -> None:
     plan = a_plan(act=True, watch=Watch(for_s=60.0, requests=100))
     rig = Rig(tmp_path, plan, steady(80.0), ticks=20)
@@ -171,7 +189,7 @@ def test_a_policy_that_keeps_the_slo_stays(tmp_path: Path) -> None:
     rig.after(4, lambda controller: controller.submit(Command(kind="promote", policy="fixed:replicas=3")))
 
     def break_slo(_: Controller) -> None:
-        rig.source.met_share = 0.0  # long after the trial
+        rig.source.met_share = 0.0  # long after the probation
 
     rig.after(15, break_slo).run()
     assert rig.rows()[-1]["target"] == 3

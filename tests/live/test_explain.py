@@ -12,7 +12,7 @@ import pytest
 from hindscale.cli.explain import moment
 from hindscale.cli.main import main
 from hindscale.core import ParameterError
-from hindscale.live.controller import Command
+from hindscale.live.command import Command
 from hindscale.live.explain import explain
 from hindscale.live.store import StoreReader
 from live.doubles import a_plan, steady

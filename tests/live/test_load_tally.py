@@ -38,7 +38,6 @@ def test_every_request_is_counted_once_and_errors_are_misses(given_ends: list[tu
     met = [latency_s <= 1 and status == 200 for _, latency_s, status in given_ends]
     assert told.slo_attainment == pytest.approx(sum(met) / len(met))
     json.dumps(told.to_dict(), allow_nan=False)
-    assert max(map(len, render(told).splitlines())) <= 80
 
 
 @given(st.lists(st.floats(1e-5, 1e4), min_size=1))
@@ -74,6 +73,17 @@ def test_without_requests_nothing_is_known() -> None:
     assert math.isnan(told.offered_rps)
     assert "0 requests" in render(told)
     assert told.remarks == ["interrupted: these are the requests until then"]
+
+
+def test_the_table_fits_a_terminal() -> None:
+    tally = Tally(SLO, 1.0)
+    for status in (200, 404, 503, 0):
+        tally.sent(0.02)
+        tally.end(ended(123.456, status, first_s=100.0, tokens=5), 0.0, 123.456)
+    printed = render(report(tally, held_back=12_345))
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "not answered: 1 status 404, 1 status 503, 1 time-out" in printed
+    assert "→ SLO p90 < 1s missed: 0.00%, in 0.00% of the minutes" in printed
 
 
 def test_a_generator_that_was_late_says_so() -> None:

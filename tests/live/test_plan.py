@@ -14,15 +14,25 @@ from live.doubles import a_plan
 from strategies import profiles
 
 NEEDS_MORE = {"schedule": "schedule:entries=08:00=10;20:00=2", "fixed": "fixed:replicas=2"}
+OTHER = "target-tracking:tolerance=0.2"
 
 
 @given(profile=profiles)
 def test_a_plan_written_down_is_the_same_when_it_is_read(profile: ServiceProfile) -> None:
-    plan = a_plan(policy=text, shadows=("target-tracking:tolerance=0.2",))
+    plan = a_plan(profile=profile, slo=Slo.parse("p95 < 250ms"), is_paused=True)
+    read = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
+    assert read == plan
+    assert read.build(plan.policy) == plan.build(plan.policy)
+
+
+@pytest.mark.parametrize("name", POLICIES.classes)
+def test_every_policy_can_decide_and_stand_beside(name: str) -> None:
+    text = NEEDS_MORE.get(name, name)
+    plan = a_plan(policy=text, shadows=(OTHER,))
     assert plan.limits(text)[-1].name == "bounds"
     assert plan.interval_s(text) > 0
-    promoted = plan.promoted(plan.shadows[0])
-    assert (promoted.policy, promoted.shadows) == (plan.shadows[0], (text,))
+    promoted = plan.promoted(OTHER)
+    assert (promoted.policy, promoted.shadows) == (OTHER, (text,))
 
 
 def test_a_policy_that_needs_hindsight_cannot_run_live() -> None:

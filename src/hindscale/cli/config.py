@@ -42,7 +42,6 @@ __all__ = [
     "TraceOptions",
     "checked",
     "config_from",
-    "first_error",
     "read_config",
     "read_text",
     "read_traffic",
@@ -339,7 +338,7 @@ def checked(model: type[ModelT], values: Mapping[str, Any], *, where: str) -> Mo
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ParameterError(f"{where}: {first_error(error, model)}") from None
+        raise ParameterError(f"{where}: {_first_error(error, model)}") from None
 
 
 def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
@@ -362,8 +361,7 @@ def resolved(config: BacktestConfig, backtest: Backtest) -> dict[str, Any]:
     return values
 
 
-def first_error(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first entry that does not fit a model, where it is, and what would."""
+def _first_error(error: ValidationError, model: type[BaseModel]) -> str:
     # A name that nobody knows comes before one that is missing: it is likely the same, misspelt.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])

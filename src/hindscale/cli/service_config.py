@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from hindscale.cli.config import ServiceConfig, first_error
+from hindscale.cli.config import ServiceConfig, checked, read_text
 from hindscale.cli.config_types import Duration, Table
 from hindscale.core.errors import ParameterError
 from hindscale.core.service import ServiceProfile
@@ -106,8 +106,8 @@ class DashboardConfig(Table):
     key: Path | None = None
 
 
-class TrialConfig(Table):
-    """How long a promoted policy is on trial, and how many requests prove something; see `Watch`."""
+class ProbationConfig(Table):
+    """How long a promoted policy is on probation, and how many requests prove something; see `Watch`."""
 
     length_s: Duration = 600.0
     requests: int = 100
@@ -131,7 +131,7 @@ class ServiceFile(BaseModel):
     max_replicas: int = 10
     initial_replicas: int | None = None
     max_age_s: Duration | None = None
-    trial: TrialConfig = TrialConfig()
+    probation: ProbationConfig = ProbationConfig()
     dashboard: DashboardConfig = DashboardConfig()
     keep_s: Duration = 14 * 86400.0
 
@@ -162,7 +162,7 @@ class ServiceFile(BaseModel):
             initial_replicas=self.min_replicas if self.initial_replicas is None else self.initial_replicas,
             max_age_s=self.max_age_s,
             act=act,
-            watch=Watch(for_s=self.trial.length_s, requests=self.trial.requests),
+            watch=Watch(for_s=self.probation.length_s, requests=self.probation.requests),
         )
 
 
@@ -178,9 +178,7 @@ def read_service(path: Path) -> ServiceFile:
         ParameterError: If it is missing, no YAML, or an entry does not fit.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        values = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
         raise ParameterError(f"{path}: expected YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
@@ -194,7 +192,4 @@ def service_from(values: Mapping[str, Any], *, where: str) -> ServiceFile:
     Raises:
         ParameterError: With the path of the first entry that does not fit.
     """
-    try:
-        return ServiceFile.model_validate(values)
-    except ValidationError as error:
-        raise ParameterError(f"{where}: {first_error(error, ServiceFile)}") from None
+    return checked(ServiceFile, values, where=where)

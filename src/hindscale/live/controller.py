@@ -16,62 +16,24 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from hindscale.core.control import Tick, initial_control_state, run_loop
 from hindscale.core.errors import HindscaleError, ParameterError
 from hindscale.live.board import Board
 from hindscale.live.clock import WallClock
+from hindscale.live.command import Command
 from hindscale.live.fleet import Fleet
 from hindscale.live.metrics import Counts, LiveMetrics, RecordedFleet
 from hindscale.live.plan import Plan
+from hindscale.live.probation import Probation
 from hindscale.live.records import Score, TickRecord, score_since
 from hindscale.live.replay import Resumed
 from hindscale.live.shadows import Shadows
-from hindscale.live.sources.measured import Source, Totals
+from hindscale.live.sources.measured import READINGS, Source, Totals
 from hindscale.live.store import PlanEntry, Store
-from hindscale.live.trial import Trial
 
-__all__ = ["Command", "Controller"]
-
-CommandKind = Literal["pause", "resume", "bounds", "promote", "rollback"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """What an operator asks for.
-
-    Attributes:
-        kind: pause, resume, bounds, promote or rollback.
-        policy: Of promote, the shadow.
-        min_replicas, max_replicas: Of bounds.
-    """
-
-    kind: CommandKind
-    policy: str = ""
-    min_replicas: int = 0
-    max_replicas: int = 0
-
-    def applied(self, plan: Plan, previous: str | None) -> Plan:
-        """The plan afterwards.
-
-        Raises:
-            ParameterError: If it does not fit the plan.
-        """
-        if self.kind in ("pause", "resume"):
-            return replace(plan, is_paused=self.kind == "pause")
-        if self.kind == "bounds":
-            return replace(plan, min_replicas=self.min_replicas, max_replicas=self.max_replicas)
-        if self.kind == "promote":
-            return plan.promoted(self.policy)
-        if previous is None:
-            raise ParameterError("rollback: no policy was promoted, so there is none to go back to")
-        return plan.promoted(previous)
-
-    def __str__(self) -> str:
-        said = {"bounds": f" {self.min_replicas}..{self.max_replicas}", "promote": f" {self.policy}"}
-        return self.kind + said.get(self.kind, "")
+__all__ = ["Controller"]
 
 
 class Controller:
@@ -119,7 +81,7 @@ class Controller:
         self._totals = Totals()
         self._paid_s = float(fleet.replica_seconds()) if hasattr(fleet, "replica_seconds") else 0.0
         self._seen_s = clock.run_s
-        self._trial: Trial | None = None
+        self._probation: Probation | None = None
         self._previous: str | None = None
         twins = {}
         self._plan_number = 0
@@ -141,8 +103,20 @@ class Controller:
         Raises:
             ParameterError: If it does not fit the plan as it is.
         """
-        command.applied(self._plan, self._previous)
+        plan = command.applied(self._plan, self._previous)
+        self._require_measured(plan)
         self._commands.put(command)
+
+    def _require_measured(self, plan: Plan) -> None:
+        """A policy that reads what nobody measures here would only ever hold the fleet."""
+        record = self.board.state.record
+        if plan.policy == self._plan.policy or record is None or record.tick.observation is None:
+            return
+        missing = record.tick.observation.missing
+        absent = sorted(missing.intersection(plan.build(plan.policy).reads))
+        # Where nothing at all is measured, that is an outage, and says nothing of the policy.
+        if absent and not missing.issuperset(READINGS):
+            raise ParameterError(f"{plan.policy} reads {', '.join(absent)}, which nobody measures here now")
 
     def run(self) -> None:
         """Decide at every tick until the clock ends. Each change of plan begins the loop anew, with its state."""
@@ -283,12 +257,12 @@ class Controller:
 
     def _judge(self, now_s: float, score: Score) -> None:
         """Take a promotion back if the SLO broke under it."""
-        if self._trial is None:
+        if self._probation is None:
             return
-        self._trial = self._trial.after(score)
-        if self._trial.is_over(now_s):
-            self._trial = None
-        elif (why := self._trial.verdict(self._plan.slo)) and self._previous is not None:
+        self._probation = self._probation.after(score)
+        if self._probation.is_over(now_s):
+            self._probation = None
+        elif (why := self._probation.verdict(self._plan.slo)) and self._previous is not None:
             self._change(self._plan.promoted(self._previous), f"rollback: {why}")
 
     def _change(self, plan: Plan, why: str) -> None:
@@ -308,9 +282,9 @@ class Controller:
         twin = self._shadows.states.get(plan.policy)
         self._state = twin[0] if twin else initial_control_state(plan.build(plan.policy), plan.limits(plan.policy))
         self._previous = None if is_rollback else before.policy
-        self._trial = None
+        self._probation = None
         if not is_rollback and plan.watch.for_s:
-            self._trial = Trial(since_s=self._clock.run_s, watch=plan.watch, before=self.board.state.totals)
+            self._probation = Probation(since_s=self._clock.run_s, watch=plan.watch, before=self.board.state.totals)
 
     def _write_plan(self, why: str, *, is_configured: bool = False) -> None:
         """Write down what decides from the next tick on."""

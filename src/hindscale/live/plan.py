@@ -32,7 +32,7 @@ class Watch:
     """When a policy that was just promoted is sent back.
 
     Attributes:
-        for_s: It is on trial for this long; 0 never sends back.
+        for_s: It is on probation for this long; 0 never sends back.
         requests: Fewer requests than this prove nothing.
     """
 

@@ -82,7 +82,7 @@ class PlanEntry:
         number: Counted from 1.
         wall_s: Unix time.
         first_tick: The first tick that it decides.
-        is_configured: Whether it is what the service file says; else an operator or a trial changed it since.
+        is_configured: Whether it is what the service file says; else an operator or probation changed it since.
         why: What changed it.
         plan: What decides.
         state: What the deciding policy and its guardrails remember at its beginning.

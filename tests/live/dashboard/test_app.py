@@ -18,7 +18,7 @@ import pytest
 
 from hindscale.cli.main import main
 from hindscale.core.errors import ParameterError, RunError
-from hindscale.live.controller import Command
+from hindscale.live.command import Command
 from hindscale.live.dashboard import Address, DashboardServer
 from hindscale.live.dashboard.openapi import document
 from live.doubles import a_plan, steady

@@ -19,7 +19,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from hindscale.core.errors import HindscaleError, InputError, ParameterError
-from hindscale.live.controller import Command, Controller
+from hindscale.live.command import Command
+from hindscale.live.controller import Controller
 from hindscale.live.dashboard import openapi
 from hindscale.live.dashboard.hindsight import least_cost
 from hindscale.live.dashboard.metrics import metrics_page

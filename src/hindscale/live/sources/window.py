@@ -131,7 +131,7 @@ class Window:
             at_s = self._snapshots[0].at_s if self._snapshots else now_s
             return nothing_measured(at_s, trouble or "one measurement so far, and rates need two", Totals())
         first, last = self._snapshots[0], self._snapshots[-1]
-        buckets = {bound: count - first.buckets.get(bound, 0.0) for bound, count in last.buckets.items()}
+        buckets = _between(first, last)
         return Measured(
             at_s=last.at_s,
             readings=self._readings(first, last),
@@ -145,13 +145,16 @@ class Window:
     def _readings(self, first: Snapshot, last: Snapshot) -> dict[str, float]:
         seconds = last.at_s - first.at_s
         since = self._totals(last).since(self._totals(first))
+        answered = (last.completed - first.completed) / since.left if since.left > 0 else math.nan
+        # Of the histogram's own entries: a gateway may add up latencies a little later than it counts requests.
+        within = share_within(_between(first, last), self._bound_s)
         inside = [each.ongoing for each in list(self._snapshots)[1:]]
         return {
             "arrival_rate_rps": since.arrived / seconds,
             "completion_rate_rps": (last.completed - first.completed) / seconds,
             "ongoing_requests": math.fsum(inside) / len(inside),
             "queued_requests": last.queued,
-            "slo_attainment": since.met / since.left if since.left > 0 else math.nan,
+            "slo_attainment": answered * (1.0 if math.isnan(within) else within),
             "accelerator_utilization": last.accelerator_utilization,
         }
 
@@ -180,3 +183,8 @@ class Window:
             unnamed.add("queued")
         gone = absent | unnamed
         return frozenset(name for name in READINGS if name not in needs or needs[name] & gone)
+
+
+def _between(first: Snapshot, last: Snapshot) -> dict[float, float]:
+    """Latencies at or under each bound that were added between two snapshots."""
+    return {bound: count - first.buckets.get(bound, 0.0) for bound, count in last.buckets.items()}

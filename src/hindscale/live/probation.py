@@ -1,4 +1,4 @@
-"""A policy that was just promoted is on trial: when the SLO breaks under it, the one before comes back."""
+"""A policy that was just promoted is on probation: when the SLO breaks under it, the one before comes back."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hindscale.core.units import percent
 from hindscale.live.plan import Watch
 from hindscale.live.records import Score
 
-__all__ = ["Trial"]
+__all__ = ["Probation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Probation:
     """What was measured under a policy since it was promoted.
 
     Attributes:
         since_s: The run's time of the promotion.
-        watch: How long the trial is, and how many requests prove something.
+        watch: How long the probation is, and how many requests prove something.
         before: What was measured before it.
         score: What was measured since.
     """
@@ -28,12 +28,12 @@ class Trial:
     before: Score
     score: Score = field(default_factory=Score)
 
-    def after(self, score: Score) -> Trial:
-        """The trial after one more interval."""
+    def after(self, score: Score) -> Probation:
+        """The probation after one more interval."""
         return replace(self, score=self.score.plus(score))
 
     def is_over(self, now_s: float) -> bool:
-        """Whether the policy has stood its trial."""
+        """Whether the policy has stood its probation."""
         return now_s - self.since_s > self.watch.for_s
 
     def verdict(self, slo: Slo) -> str:
@@ -42,8 +42,8 @@ class Trial:
         A service that missed its SLO already is not held against a policy that does no worse.
 
         >>> kept = Score(left=1000, met=995)
-        >>> trial = Trial(since_s=0, watch=Watch(requests=50), before=kept)
-        >>> trial.after(Score(left=100, met=90)).verdict(Slo.parse("p99 < 2s"))
+        >>> probation = Probation(since_s=0, watch=Watch(requests=50), before=kept)
+        >>> probation.after(Score(left=100, met=90)).verdict(Slo.parse("p99 < 2s"))
         'SLO p99 < 2s broken: 90.00% of 100 requests since the promotion, 99.50% before'
         """
         attainment, before = self.score.attainment, self.before.attainment
