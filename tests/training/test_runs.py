@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,3 +93,19 @@ def test_seeds_are_trained_side_by_side_as_alone() -> None:
     (alone,) = train([wave_course()], short, (1,))
     assert both[1].curve == alone.curve
     assert both[0].curve != both[1].curve
+
+
+def test_an_error_in_one_seed_leaves_a_checkpoint_of_the_other(tmp_path: Path) -> None:
+    is_at_work = threading.Event()
+
+    def on_round(run: Run) -> None:
+        if run.seed == 1:
+            is_at_work.set()
+        elif is_at_work.wait(timeout=120):
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(
+            [wave_course()], replace(SETTINGS, steps=1_600_000), (0, 1), checkpoints=tmp_path, jobs=2, on_round=on_round
+        )
+    assert (tmp_path / "seed-1.checkpoint").exists()

@@ -83,7 +83,8 @@ def train(
     }
     plans = _plans(traces, service, config, flags)
     settings = _settings(steps=steps, episode_steps=episode, churn=churn, most_caution=most_caution)
-    from hindscale.cli._training import judged, trained, written_report
+    from hindscale.cli._judging import judged, written_report
+    from hindscale.cli._training import trained
 
     with _progress(settings.rounds * seeds) as on_round:
         outcome = trained(

@@ -7,6 +7,7 @@ a run that was interrupted and resumed ends with the weights of one that never s
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -95,22 +96,28 @@ def train(
     """
     trainer = Trainer(courses, settings)
     facts = {"settings": settings.to_dict(), "fingerprint": fingerprint}
+    stopped = threading.Event()
 
     def trained(seed: int) -> Run:
         run = Run(seed=seed, learner=(learner := trainer.initial(seed, start)), best=learner)
         path = None if checkpoints is None else checkpoints / f"seed-{seed}.checkpoint"
         if resume and path is not None and path.exists():
             run = _restored(path, run, facts)
-        while not run.is_over(settings):
+        while not run.is_over(settings) and not stopped.is_set():
             run = _next_round(trainer, run)
             on_round(run)
-            if path is not None and len(run.curve) % ROUNDS_PER_CHECKPOINT == 0:
+            if path is not None and (len(run.curve) % ROUNDS_PER_CHECKPOINT == 0 or stopped.is_set()):
                 _save(path, run, facts)
         return run
 
     # Compiled code lets other threads run: a core for each seed needs no processes.
     with ThreadPoolExecutor(max_workers=jobs or os.cpu_count()) as threads:
-        return tuple(threads.map(trained, seeds))
+        try:
+            return tuple(threads.map(trained, seeds))
+        except BaseException:
+            # Ctrl-C, or an error of one seed: the others end their round and leave a checkpoint.
+            stopped.set()
+            raise
 
 
 def _next_round(trainer: Trainer, run: Run) -> Run:
