@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hindscale.core import InputError, Observation, ParameterError, Policy, ServiceProfile, ServiceSpec, Slo
 from hindscale.policies import build_policy
 from hindscale.policies._dqn_actions import LADDER, Shield, nearest_action
-from hindscale.policies._dqn_network import Network, read_network
+from hindscale.policies._dqn_network import Network, digest, read_network
 from hindscale.policies._dqn_state import FEATURES, Memory, ServiceFigures, features, remembered
 from hindscale.testing import PolicyContract, observation
 from networks import always, random_network, safetensors, written
@@ -172,6 +172,8 @@ def test_a_policy_needs_a_network_and_its_interval(folder: Path) -> None:
         build_policy("dqn", SPEC, {"path": path})
     with pytest.raises(ParameterError, match="caution must be a number > 0"):
         policy_of(folder, random_network(), caution="-1")
+    with pytest.raises(ParameterError, match="service must be ServiceFigures, was 'fast'"):
+        policy_of(folder, random_network(), service="fast")
 
 
 # -- the file -------------------------------------------------------------------------------------
@@ -266,6 +268,22 @@ def test_a_network_of_numbers_that_are_none_is_refused(tmp_path: Path) -> None:
     broken = replace(network, mean=np.full(len(FEATURES), np.nan, np.float32))
     with pytest.raises(InputError, match="do not make a network of 19 features and 8 steps"):
         read_network(written(tmp_path / "n.safetensors", broken))
+
+
+def test_a_network_that_says_nothing_of_its_training_is_refused(tmp_path: Path) -> None:
+    network, path = random_network(), tmp_path / "n.safetensors"
+    for left_out in ("interval_s", "caution", "training"):
+        texts = {name: text for name, text in network.metadata().items() if name not in (left_out, "sha256")}
+        path.write_bytes(safetensors(network.tensors(), texts | {"sha256": digest(network.tensors(), texts)}))
+        with pytest.raises(InputError, match=f"says nothing usable about its training \\('{left_out}'\\)"):
+            read_network(path)
+
+
+def test_a_header_that_goes_too_deep_is_refused(tmp_path: Path) -> None:
+    path, header = tmp_path / "n.safetensors", b"[" * 200_000
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match="not a safetensors file of a trained network"):
+        read_network(path)
 
 
 def test_a_missing_file_is_one_line() -> None:

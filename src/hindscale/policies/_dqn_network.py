@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hindscale.core.checks import require_positive
 from hindscale.core.errors import InputError
 from hindscale.policies._dqn_actions import LADDER
 from hindscale.policies._dqn_state import FEATURES
@@ -117,7 +118,7 @@ def read_network(path: str | Path) -> Network:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         tensors, texts = _parsed(content)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: not a safetensors file of a trained network ({error}); make one with `hindscale train`"
         ) from error
@@ -187,13 +188,22 @@ def _network(path: Path, tensors: dict[str, Floats], texts: Mapping[str, str]) -
             f"{path}: its tensors do not make a network of {len(FEATURES)} features and {len(LADDER)} steps"
         )
     mean, deviation, low, high = vectors
+    try:
+        interval_s, caution, training = (
+            float(texts["interval_s"]),
+            float(texts["caution"]),
+            json.loads(texts["training"]),
+        )
+        require_positive(interval_s=interval_s, caution=caution)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: says nothing usable about its training ({error}); train it again") from error
     return Network(
         layers=tuple(layers),
         mean=mean,
         deviation=deviation,
         low=low,
         high=high,
-        interval_s=float(texts["interval_s"]),
-        caution=float(texts["caution"]),
-        training=json.loads(texts["training"]),
+        interval_s=interval_s,
+        caution=caution,
+        training=training,
     )

@@ -57,6 +57,8 @@ class Dqn:
     def __post_init__(self) -> None:
         if self.caution is not None:
             require_positive(caution=self.caution)
+        if not isinstance(self.service, ServiceFigures):
+            raise ParameterError(f"service must be ServiceFigures, was {self.service!r}; leave it out")
         _ = self.shield
         if self.service.interval_s != self.network.interval_s:
             raise ParameterError(
