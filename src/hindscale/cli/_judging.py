@@ -45,7 +45,6 @@ class Comparison:
     """The network, all networks, and others, on days that none was chosen on."""
 
     rows: tuple[Compared, ...]
-    training_seeds: int
 
     def printed(self) -> list[ComparedRow]:
         """The rows as texts."""
@@ -95,7 +94,7 @@ def judged(outcome: Trained, *, jobs: int | None) -> Comparison:
             write_network(paths[-1], network)
         for calibrating, held_out in zip(outcome.calibrating, outcome.held_out, strict=True):
             rows += _judged(calibrating, held_out, paths, outcome.best, jobs)
-    return Comparison(rows=tuple(rows), training_seeds=len(outcome.runs))
+    return Comparison(rows=tuple(rows))
 
 
 def _judged(calibrating: Backtest, held_out: Backtest, paths: list[str], best: int, jobs: int | None) -> list[Compared]:
@@ -179,7 +178,7 @@ def written_report(path: Path, outcome: Trained, comparison: Comparison | None) 
     loads = trace.rates_rps(spec.control_interval_s) / spec.profile.service_rate_rps
     names = ", ".join(dict.fromkeys(each.name for plan in outcome.learning for each in plan.traces))
     if comparison is None:
-        remark = "Nothing was held out, so nothing can be said about days it never saw."
+        remark = "Nothing was compared, so nothing can be said about days it never saw."
     else:
         remark = (
             f"± is the half width of the 95 % confidence interval, over {SEEDS_JUDGED} runs, or over training seeds."

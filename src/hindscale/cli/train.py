@@ -70,6 +70,7 @@ def train(
     """Train a DQN on traffic and judge it on the part that it never saw."""
     require_extra()
     from hindscale.core.checks import require_at_least, require_count, require_share
+    from hindscale.core.errors import ParameterError
 
     require_at_least(1, seeds=seeds)
     require_count(seed=seed)
@@ -99,7 +100,11 @@ def train(
             on_round=on_round,
         )
     _say(outcome.in_words())
-    comparison = judged(outcome, jobs=jobs) if hold_out else None
+    comparison = None
+    try:
+        comparison = judged(outcome, jobs=jobs) if hold_out else None
+    except ParameterError as error:  # the network is there all the same
+        _say(f"not compared with others: {error}")
     if comparison is not None:
         print(comparison.table(), end="")
     if report is not None:

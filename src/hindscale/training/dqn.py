@@ -42,7 +42,18 @@ from hindscale.policies._dqn_state import FEATURES
 from hindscale.training._field import OPENING_DRAWS, Field
 from hindscale.training.episodes import Course
 
-__all__ = ["DqnSettings", "Learner", "Trainer", "Weights", "loss_of", "network_of", "q_values"]
+__all__ = [
+    "DqnSettings",
+    "Learner",
+    "Trainer",
+    "Weights",
+    "loss_of",
+    "network_of",
+    "plain_layers",
+    "q_values",
+    "reward_unit",
+    "weights_of",
+]
 
 Weights = list[tuple[Any, Any]]
 STATE, STEPS = len(FEATURES), len(LADDER)
