@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ jax = pytest.importorskip("jax", reason="needs the extra `train`")
 
 import jax.numpy as jnp
 
-from courses import wave_course
-from hindscale.core import ParameterError
+from courses import SPEC, wave, wave_course
+from hindscale.core import Constant, ParameterError, ServiceProfile
 from hindscale.policies._dqn_actions import LADDER
 from hindscale.policies._dqn_state import FEATURES
 from hindscale.training import dqn
 from hindscale.training.dqn import DqnSettings, Trainer, network_of
+from hindscale.training.episodes import Course
 
 SMALL = DqnSettings(
     steps=9_600, environments=16, round_steps=1_600, memory=8_000, hidden=(16,), episode_steps=60, updates_per_target=50
@@ -104,3 +106,14 @@ def test_what_training_has_seen_is_known(trainer: Trainer) -> None:
 def test_settings_that_do_not_fit_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         DqnSettings(**given)
+
+
+def test_one_network_learns_a_family_of_services() -> None:
+    slow = replace(SPEC, profile=ServiceProfile(name="slow", slots=8, cold_start=Constant(100.0)), max_replicas=12)
+    courses = [wave_course(), Course.of(wave(8.0), slow, episode_steps=60)]
+    trainer = Trainer(courses, replace(SMALL, steps=1_600))
+    learner, _ = trainer.round(trainer.initial(0), 0, 0)
+    assert np.isfinite(float(trainer.checked(learner)))
+    lead = FEATURES.index("lead")
+    assert float(learner.low[lead]) == pytest.approx(np.log1p(2.0))
+    assert float(learner.high[lead]) == pytest.approx(np.log1p(100 / 15))
