@@ -22,6 +22,7 @@ NAMES = (
     "week",
     "ticks",
     "decisions",
+    "training",
     "optimum",
     "arrivals",
     "reading",

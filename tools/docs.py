@@ -23,6 +23,7 @@ COMMANDS = (
     ("tune",),
     ("emit",),
     ("check",),
+    ("train",),
     ("demo",),
     ("run",),
     ("promote",),

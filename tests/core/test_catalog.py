@@ -63,6 +63,7 @@ def test_entries_and_calls_are_split_at_the_outer_commas() -> None:
     assert parse_entry("fixed") == ("fixed", {})
     assert parse_entry("p:a=f(x=1,y=2),b=3") == ("p", {"a": "f(x=1,y=2)", "b": "3"})
     assert parse_entry("schedule:entries=08:00=10;20:00=2") == ("schedule", {"entries": "08:00=10;20:00=2"})
+    assert parse_entry("dqn=a:b,c.safetensors") == ("dqn", {"path": "a:b,c.safetensors"})
     assert parse_call("f( x = 1 , y = 2 )") == ("f", {"x": "1", "y": "2"})
     with pytest.raises(ParameterError, match="close the parenthesis"):
         parse_call("f(x=1")

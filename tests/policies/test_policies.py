@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,15 @@ from hypothesis import given
 from hindscale.core import Observation, Policy, ServiceProfile, ServiceSpec, Slo
 from hindscale.policies import POLICIES, build_policy
 from hindscale.testing import PolicyContract
+from networks import random_network, written
 from strategies import observations
 
 SPEC = ServiceSpec(profile=ServiceProfile(), slo=Slo(latency_s=2.0), peak_rate_rps=100.0)
-NEEDS = {"schedule": {"entries": "08:00=10;20:00=2"}}
+NETWORKS = tempfile.TemporaryDirectory()
+NEEDS = {
+    "schedule": {"entries": "08:00=10;20:00=2"},
+    "dqn": {"path": written(Path(NETWORKS.name) / "network.safetensors", random_network())},
+}
 
 
 def every_policy() -> list[Policy[Any]]:
@@ -37,7 +44,7 @@ class TestContractWithRatioRounding(PolicyContract):
 
 
 @pytest.mark.parametrize("name", sorted(set(POLICIES.classes) - set(NEEDS)))
-def test_every_policy_but_the_timetable_needs_no_setting(name: str) -> None:
+def test_policies_need_no_setting_but_for_a_timetable_and_a_network(name: str) -> None:
     assert build_policy(name, SPEC) is not None
 
 

@@ -151,8 +151,16 @@ def parse_entry(text: str) -> tuple[str, dict[str, str]]:
 
     >>> parse_entry("predictive:alpha=0.7,forecaster=seasonal-naive(season_windows=96)")
     ('predictive', {'alpha': '0.7', 'forecaster': 'seasonal-naive(season_windows=96)'})
+
+    `name=file` is short for `name:path=file`:
+
+    >>> parse_entry("dqn=policy.safetensors")
+    ('dqn', {'path': 'policy.safetensors'})
     """
     name, _, rest = text.strip().partition(":")
+    if "=" in name:
+        name, _, file = text.strip().partition("=")
+        return name.strip(), {"path": file.strip()}
     return name.strip(), _pairs(rest, text)
 
 
