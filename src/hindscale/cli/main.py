@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from hindscale.cli import backtest, catalogs, traces
+from hindscale.cli import backtest, catalogs, forecast, traces
 from hindscale.core.errors import HindscaleError, ParameterError
 
 __all__ = ["app", "main"]
@@ -47,6 +47,7 @@ def _options(
 
 
 app.command("backtest", epilog=backtest.EXAMPLES)(backtest.backtest)
+app.command("forecast", epilog=forecast.EXAMPLES)(forecast.forecast)
 app.add_typer(traces.app, name="traces")
 for name, command in catalogs.COMMANDS.items():
     app.command(name)(command)

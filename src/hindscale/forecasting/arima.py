@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hindscale.core.checks import require_at_least
 from hindscale.core.errors import ParameterError
 from hindscale.forecasting import Forecast
-from hindscale.forecasting._history import History
+from hindscale.forecasting.history import History
 
 __all__ = ["Arima"]
 
