@@ -30,8 +30,10 @@ SLO = Slo(latency_s=2.0, percentile=0.99)
 MEAN_RPS = 100.0
 DAY_S = 86400.0
 TARGETS = (15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 88, 91, 94, 97)
-POLICIES = ("error-budget", "predictive", "target-tracking")
-HPA = "hpa, tuned"
+OURS, BLIND, HPA = "error-budget", "without forecast", "hpa, tuned"
+SAID = {OURS: "error-budget", BLIND: "error-budget:forecaster=last-value", "predictive": "predictive"}
+"""By the column's name; `without forecast` is the same policy, whose forecaster only knows the last minute."""
+POLICIES = (*SAID, HPA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +74,12 @@ def least_cost(plan: Backtest) -> float:
     return solve(problem).replica_s / 3600 * spec.profile.price_per_replica_hour
 
 
-def measure(path: Path, days: float, cold_start_s: float) -> Iterator[Cell]:
-    """All policies on one recording with one cold start."""
+def measure(path: Path, days: float, cold_start_s: float, known: Sequence[Cell]) -> Iterator[Cell]:
+    """All policies on one recording with one cold start, but those that are known."""
     plan = plan_for(path, days, cold_start_s, ["fixed"])
-    least = least_cost(plan)
+    least = known[0].least_cost if known else least_cost(plan)
     peak_to_mean = describe(plan.traces[0]).peak_to_mean
+    missing = [policy for policy in POLICIES if policy not in {each.policy for each in known}]
 
     def cell(policy: str, said: str) -> Cell:
         scores = plan_for(path, days, cold_start_s, [said]).perform(Run(trace=0, entry=0, seed=0)).scores
@@ -85,9 +88,7 @@ def measure(path: Path, days: float, cold_start_s: float) -> Iterator[Cell]:
             attainment=scores.slo_attainment, cost=scores.cost, least_cost=least,
         )  # fmt: skip
 
-    for policy in POLICIES:
-        yield cell(policy, policy)
-    yield tuned(cell)
+    yield from (tuned(cell) if policy == HPA else cell(policy, SAID[policy]) for policy in missing)
 
 
 def tuned(cell: Callable[[str, str], Cell]) -> Cell:
@@ -111,24 +112,26 @@ def tuned(cell: Callable[[str, str], Cell]) -> Cell:
 
 def table(cells: Sequence[Cell]) -> str:
     """A row a recording and cold start, as Markdown: attainment and cost above the bound of each policy."""
-    names = (*POLICIES, HPA)
     rows = []
-    places = sorted({(each.recording, each.cold_start_s) for each in cells})
-    for recording, cold_start_s in places:
-        here = {each.policy: each for each in cells if (each.recording, each.cold_start_s) == (recording, cold_start_s)}
-        if set(here) == set(names):
-            shown = " | ".join(f"{each.attainment:.2%} · {each.regret:+.0%}" for each in (here[name] for name in names))
-            share = here["error-budget"].regret / here[HPA].regret
-            any_cell = here[HPA]
-            rows.append(f"| {recording} | {any_cell.peak_to_mean:.1f} | {cold_start_s:.0f} s | {shown} | {share:.2f} |")
-    head = ["recording", "peak / mean", "cold start", *names, "error-budget / hpa"]
+    for recording, cold_start_s in sorted({(each.recording, each.cold_start_s) for each in cells}):
+        here = {each.policy: each for each in of_place(cells, recording, cold_start_s)}
+        if set(here) >= set(POLICIES):
+            shown = " | ".join(f"{here[name].attainment:.2%} · {here[name].regret:+.0%}" for name in POLICIES)
+            peak, ratio = here[HPA].peak_to_mean, here[OURS].regret / here[HPA].regret
+            rows.append(f"| {recording} | {peak:.1f} | {cold_start_s:.0f} s | {shown} | {ratio:.2f} |")
+    head = ["recording", "peak / mean", "cold start", *POLICIES, "regret of the HPA's"]
     return "\n".join(["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1), *rows])
+
+
+def of_place(cells: Sequence[Cell], recording: str, cold_start_s: float) -> list[Cell]:
+    """The cells of one recording and cold start."""
+    return [each for each in cells if (each.recording, each.cold_start_s) == (recording, cold_start_s)]
 
 
 def summary(cells: Sequence[Cell]) -> str:
     """The share of the tuned HPA's regret that is left, and how far attainment is from what was asked."""
     of_hpa = {(each.recording, each.cold_start_s): each.regret for each in cells if each.policy == HPA}
-    ours = [each for each in cells if each.policy == "error-budget" and (each.recording, each.cold_start_s) in of_hpa]
+    ours = [each for each in cells if each.policy == OURS and (each.recording, each.cold_start_s) in of_hpa]
     shares = [each.regret / of_hpa[each.recording, each.cold_start_s] for each in ours]
     off = [each.attainment - SLO.percentile for each in ours]
     within = sum(abs(each) <= 0.003 for each in off)
@@ -148,14 +151,10 @@ def main() -> None:
     given = parser.parse_args()
     cells = [Cell(**each) for each in json.loads(given.keep.read_text())] if given.keep and given.keep.exists() else []
     for cold_start_s, path in product(given.cold_starts, given.recordings):
-        known = {(each.recording, each.cold_start_s) for each in cells if each.policy == HPA}
-        if (path.stem, cold_start_s) not in known:
-            for cell in measure(path, given.days, cold_start_s):
-                print(
-                    f"{cell.recording} {cold_start_s:g} s {cell.said}: {cell.attainment:.3%} {cell.regret:+.1%}",
-                    file=sys.stderr,
-                )
-                cells.append(cell)
+        for cell in measure(path, given.days, cold_start_s, of_place(cells, path.stem, cold_start_s)):
+            said = f"{cell.recording} {cold_start_s:g} s {cell.said}: {cell.attainment:.3%} {cell.regret:+.1%}"
+            print(said, file=sys.stderr)
+            cells.append(cell)
             if given.keep:
                 given.keep.write_text(json.dumps([asdict(each) for each in cells], indent=1))
     print(f"{table(cells)}\n\n{summary(cells)}")

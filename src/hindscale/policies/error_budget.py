@@ -28,7 +28,6 @@ __all__ = ["ErrorBudgetPolicy", "ErrorBudgetState"]
 
 Floats = NDArray[np.float64]
 DAY_S = 86400.0
-REHEARSAL_MEMORY_S = DAY_S
 BUDGET_MEMORY_S = 7 * DAY_S
 REVIEW_S = 60.0
 FIRST_REVIEW_S = 1800.0
@@ -51,7 +50,8 @@ class ErrorBudgetState:
         starts: How long starts turned out to take.
         budget: What is left to be missed.
         rule: The one that is followed.
-        forecast_gain: Cost of the best rule without forecast over that of the best one with, minus 1.
+        forecast_gain: Cost of the best rule without forecast over that of the best one with, minus 1; NaN where only
+            one of them is within the budget.
         reviewed_s: When the rule was last chosen.
     """
 
@@ -166,16 +166,16 @@ class ErrorBudgetPolicy:
         self, observation: Observation, wishes: Floats, served_per_s: float, state: ErrorBudgetState
     ) -> ErrorBudgetState:
         """All fleets on paper one interval on, each told what its rule wants now."""
-        interval_s = self._interval_s
+        interval_s, gives_up_s = self._interval_s, self.spec.profile.queue_timeout_s
         service = FluidService(
             served_per_s=served_per_s,
             patience_s=self._patience_s,
-            gives_up_s=self.spec.profile.queue_timeout_s or math.inf,
+            gives_up_s=math.inf if gives_up_s is None else gives_up_s,
         )
         fleets = state.rehearsal or Rehearsal.begin(
             RULES, observation.ready_replicas, most_ticks=2 * self._ticks(self._start_s(P90))
         )
-        kept = math.exp(-interval_s / REHEARSAL_MEMORY_S)
+        kept = math.exp(-interval_s / DAY_S)
         fleets = fleets.advanced(observation.arrival_rate_rps * interval_s, interval_s, service, kept=kept)
         for_queue = fleets.backlog.values / (served_per_s * interval_s)
         start_s = state.starts.quantile_s(0.5, assumed_s=self._start_s(0.5))
@@ -197,7 +197,7 @@ class ErrorBudgetPolicy:
         allowed = max(state.budget.share(self._forgiven), float(missed.min()) + 1e-12)
         cost = np.where(missed <= allowed, fleets.paid_s.values, np.inf)
         best_back, best_ahead = cost[~_LOOKS_AHEAD].min(), cost[_LOOKS_AHEAD].min()
-        gain = 0.0 if math.isinf(best_back) else best_back / best_ahead - 1
+        gain = best_back / best_ahead - 1 if math.isfinite(best_back) and math.isfinite(best_ahead) else math.nan
         cost[_LOOKS_AHEAD] *= 1 + LEAST_GAIN
         cost[state.rule] *= 1 - LEAST_GAIN
         return replace(state, rule=int(np.argmin(cost)), forecast_gain=float(gain), reviewed_s=now_s)
@@ -217,9 +217,10 @@ class ErrorBudgetPolicy:
         missed = float(self._missed(state.rehearsal)[state.rule])
         allowed = state.budget.share(self._forgiven)
         parts = [f"{describe(state.rule)}: rehearsed misses {percent(missed)}, allowed {percent(allowed)}"]
-        if not math.isnan(state.forecast_gain):
+        if state.reviewed_s:
             word = "on" if is_forecast(state.rule) else "off"
-            parts.append(f"forecast {word}, looking back costs {state.forecast_gain:+.1%}")
+            gain = "" if math.isnan(state.forecast_gain) else f", looking back costs {state.forecast_gain:+.1%}"
+            parts.append(f"forecast {word}{gain}")
         if abs(state.time_in_service.error) > 0.05:
             parts.append(f"time in service {state.time_in_service.error:+.0%} of what was assumed")
         if safe > desired:
