@@ -22,6 +22,7 @@ NAMES = (
     "week",
     "ticks",
     "decisions",
+    "forecasts",
     "training",
     "optimum",
     "arrivals",

@@ -23,6 +23,7 @@ COMMANDS = (
     ("tune",),
     ("emit",),
     ("check",),
+    ("forecast",),
     ("train",),
     ("demo",),
     ("run",),

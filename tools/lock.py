@@ -28,7 +28,7 @@ def main() -> None:
         build.write("hatchling\n")
     for pins in ("constraints.txt", "constraints-dev.txt"):
         (ROOT / pins).unlink(missing_ok=True)
-    compile_pins("constraints.txt", "pyproject.toml", build.name)
+    compile_pins("constraints.txt", "pyproject.toml", build.name, "--extra", "live")
     compile_pins("constraints-dev.txt", "pyproject.toml", "--all-extras", "-c", "constraints.txt")
     Path(build.name).unlink()
 

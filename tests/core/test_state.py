@@ -8,7 +8,7 @@ import pytest
 
 from hindscale.core import InputError
 from hindscale.core.state import from_plain, to_plain
-from hindscale.forecasting._history import History
+from hindscale.forecasting.history import History
 from hindscale.guardrails.cooldown import LastChange
 from hindscale.guardrails.stabilization import Recommendations
 

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from hindscale.core import ParameterError
 from hindscale.forecasting import Forecaster, build_forecaster
-from hindscale.forecasting._history import History
+from hindscale.forecasting.conformal import Conformal
+from hindscale.forecasting.history import History
+from hindscale.forecasting.kalman import Kalman
+from hindscale.forecasting.last_value import LastValue
+from hindscale.forecasting.mixture import Mixture
+from hindscale.forecasting.profile import Profile
 from hindscale.forecasting.seasonal_naive import SeasonalNaive
 from hindscale.forecasting.trend import Trend
 from hindscale.testing import ForecasterContract
@@ -26,7 +31,15 @@ def after(forecaster: Forecaster[Any], rates: Sequence[float]) -> Any:
 
 class TestContract(ForecasterContract):
     def forecasters(self) -> Sequence[Forecaster[Any]]:
-        return [Trend(), SeasonalNaive(season_windows=5)]
+        return [
+            Trend(),
+            SeasonalNaive(season_windows=5),
+            LastValue(),
+            Kalman(),
+            Profile(season_windows=5, level_windows=3, smooth_windows=1),
+            Mixture(models=(LastValue(), Profile(season_windows=5)), horizon_windows=4),
+            Conformal(model=Trend(), horizon_windows=4, warm_up=2),
+        ]
 
 
 # -- trend

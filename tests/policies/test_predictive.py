@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hindscale.core import Constant, Lognormal, ParameterError, ServiceProfile, ServiceSpec, Slo
+from hindscale.forecasting.filling import FillingWindow
 from hindscale.forecasting.seasonal_naive import SeasonalNaive
 from hindscale.forecasting.trend import Trend
 from hindscale.policies.predictive import Predictive
@@ -56,7 +57,7 @@ def test_ticks_within_a_window_are_averaged() -> None:
     policy = Predictive(capacity_rps=10, window_s=60, forecaster=SeasonalNaive(season_windows=1))
     _, state, _ = run(policy, {15.0: 10.0, 30.0: 20.0, 45.0: 30.0, 60.0: 40.0, 75.0: 99.0})
     assert state.forecaster.values.tolist() == [25.0]
-    assert (state.window, state.sum_rps, state.samples) == (1, 99.0, 1)
+    assert state.filling == FillingWindow(number=1, sum_rps=99.0, samples=1)
 
 
 def test_silence_becomes_unknown_windows_not_zeros() -> None:
@@ -74,7 +75,7 @@ def test_a_window_of_which_a_part_was_missed_keeps_what_was_seen() -> None:
     seen = state.forecaster.values.tolist()
     assert seen[0] == 15.0
     assert math.isnan(seen[1])
-    assert state.window == 2
+    assert state.filling.number == 2
 
 
 def test_decisions_for_ragged_ticks_land_in_the_window_they_end_in() -> None:

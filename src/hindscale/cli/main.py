@@ -19,6 +19,7 @@ from hindscale.cli import (
     emit,
     emulate,
     explain,
+    forecast,
     import_,
     load,
     promote,
@@ -67,6 +68,7 @@ app.command("what-if", epilog=what_if.EXAMPLES)(what_if.what_if)
 app.command("tune", epilog=tune.EXAMPLES)(tune.tune)
 app.command("emit", epilog=emit.EXAMPLES)(emit.emit)
 app.command("check", epilog=check.EXAMPLES)(check.check)
+app.command("forecast", epilog=forecast.EXAMPLES)(forecast.forecast)
 app.command("train", epilog=train.EXAMPLES)(train.train)
 app.command("demo", epilog=demo.EXAMPLES)(demo.demo)
 app.command("run", epilog=run_command.EXAMPLES)(run_command.run)

@@ -1,132 +1,25 @@
-"""ARIMA, its order chosen by AutoARIMA, refitted now and then and filtered in between.
-
-Needs statsforecast (`pip install 'hindscale[forecast]'`), which is imported when a model is first fitted.
-"""
+"""ARIMA, its order chosen by AutoARIMA, refitted now and then and filtered in between."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from types import ModuleType
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hindscale.core.checks import require_at_least
-from hindscale.core.errors import ParameterError
-from hindscale.forecasting import Forecast
-from hindscale.forecasting._history import History
+from hindscale.forecasting._refitted import Refitted
 
 __all__ = ["Arima"]
 
-Floats = NDArray[np.float64]
-FILTER_WINDOWS = 256
-"""Enough for the filter to forget where it began: the orders searched here reach back a few windows."""
-
-
-class Fit:
-    """A model fitted to a stretch of history; as a value it is that stretch, and the model follows from it."""
-
-    __slots__ = ("_model", "total", "values")
-
-    def __init__(self, values: Floats, total: int) -> None:
-        self.values = values
-        self.total = total  # windows seen when it was fitted
-        self._model: Any = None
-
-    @property
-    def model(self) -> Any:
-        if self._model is None:
-            self._model = _fit(self.values)
-        return self._model
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Fit) and self.total == other.total and np.array_equal(self.values, other.values)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def to_plain(self) -> dict[str, Any]:
-        return {"values": self.values.tolist(), "total": self.total}
-
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Fit:
-        return cls(np.array(plain["values"], np.float64), plain["total"])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArimaState:
-    """What has been seen, and the model in use."""
-
-    history: History
-    fit: Fit | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arima:
+class Arima(Refitted):
     """ARIMA(p, d, q) without season; the order by AutoARIMA's approximate search (Hyndman and Khandakar 2008).
 
-    The parameters stay as they are between refits, and only the filter follows the series: measured on
-    real series, a refit at every window is not more accurate than one a day. A daily shape that is not in
-    the last few windows is not seen; seasonal AutoARIMA takes over a minute for a day of minutes.
-
-    Attributes:
-        history_windows: T, windows that a fit looks back on; >= 20.
-        refit_windows: Windows between two fits; >= 1.
-        warm_up: Windows to see before the first fit; >= 20.
+    The parameters stay as they are between refits, and only the filter follows the series. A daily shape that is not
+    in the last few windows is not seen; seasonal AutoARIMA takes over a minute for a day of minutes.
     """
 
     name: ClassVar[str] = "arima"
-    history_windows: int = 1440
-    refit_windows: int = 1440
-    warm_up: int = 60
 
-    def __post_init__(self) -> None:
-        require_at_least(20, history_windows=self.history_windows, warm_up=self.warm_up)
-        require_at_least(1, refit_windows=self.refit_windows)
-
-    @classmethod
-    def for_windows(cls, window_s: float, **given: Any) -> Self:
-        """A fit a day on the last day, unless given otherwise."""
-        day = max(20, round(86400 / window_s))
-        return cls(**{"history_windows": day, "refit_windows": day, **given})
-
-    def initial_state(self) -> ArimaState:
-        return ArimaState(history=History(limit=self.history_windows))
-
-    def update(self, rate_rps: float, state: ArimaState) -> ArimaState:
-        history = state.history.append(rate_rps)
-        fit = state.fit
-        is_due = history.total >= self.warm_up if fit is None else history.total - fit.total >= self.refit_windows
-        if is_due:
-            fit = Fit(_without_gaps(history.values), history.total)
-        return ArimaState(history=history, fit=fit)
-
-    def forecast(self, windows: int, state: ArimaState) -> Forecast | None:
-        if state.fit is None:
-            return None
-        recent = _without_gaps(state.history.values[-FILTER_WINDOWS:])
-        ahead = state.fit.model.forward(recent, windows)["mean"]
-        return Forecast(mean_rps=np.maximum(ahead, 0.0)) if np.isfinite(ahead).all() else None
-
-
-def _fit(values: Floats) -> Any:
-    try:
-        from statsforecast.models import AutoARIMA
-    except ImportError:
-        raise ParameterError(
-            "forecaster arima needs statsforecast, which is not installed; pip install 'hindscale[forecast]'"
-        ) from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # non-convergence of one candidate order among many
-        return AutoARIMA(season_length=1, approximation=True).fit(values)
-
-
-def _without_gaps(values: Floats) -> Floats:
-    """A copy in which unknown windows lie on the line between their neighbours; 0 if nothing is known."""
-    known = np.isfinite(values)
-    if known.all():
-        return values.copy()
-    if not known.any():
-        return np.zeros(len(values))
-    places = np.arange(len(values))
-    return np.interp(places, places[known], values[known])
+    def new_model(self, models: ModuleType) -> Any:
+        return models.AutoARIMA(season_length=1, approximation=True)

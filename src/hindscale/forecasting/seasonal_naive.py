@@ -9,7 +9,7 @@ import numpy as np
 
 from hindscale.core.checks import require_at_least
 from hindscale.forecasting import Forecast
-from hindscale.forecasting._history import History
+from hindscale.forecasting.history import History
 
 __all__ = ["SeasonalNaive"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from hindscale.core.checks import require_at_least, require_fraction, require_positive
@@ -14,14 +14,11 @@ from hindscale.core.tunable import Range, Tunable
 from hindscale.core.units import format_duration
 from hindscale.core.values import Decision, Observation
 from hindscale.forecasting import Forecaster, build_forecaster
+from hindscale.forecasting.filling import FillingWindow
 from hindscale.forecasting.trend import Trend
 from hindscale.sizing import capacity_rps, replicas_for_rate
 
 __all__ = ["Predictive"]
-
-_EPSILON_S = 1e-6
-_MOST_SKIPPED = 100_000
-"""Windows that a long silence is filled up with; no forecaster remembers more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +26,7 @@ class PredictiveState:
     """The window being filled, and what the forecaster remembers of those before it."""
 
     forecaster: Any
-    window: int = 0  # number of the window being filled, from the beginning of the run
-    sum_rps: float = 0.0
-    samples: int = 0
+    filling: FillingWindow = FillingWindow()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +77,7 @@ class Predictive:
         part_filled = window_s > spec.control_interval_s
         given.setdefault("horizon_windows", math.ceil(lead_time_s / window_s) + part_filled)
         if isinstance(given.get("forecaster"), str):
-            given["forecaster"] = build_forecaster(given["forecaster"], window_s=window_s)
+            given["forecaster"] = build_forecaster(given["forecaster"], window_s=window_s, start=spec.start)
         return cls(**given)
 
     @property
@@ -105,20 +100,10 @@ class Predictive:
 
     def _filled(self, observation: Observation, state: PredictiveState) -> PredictiveState:
         """The state with this tick's rate, its window closed if the tick ends it."""
-        ended = (observation.time_s + _EPSILON_S) / self.window_s
-        # A tick at the very end of a window still belongs to it.
-        window = max(math.ceil(ended - 2 * _EPSILON_S / self.window_s) - 1, 0)
-        state = self._closed_before(window, state)
-        state = replace(state, sum_rps=state.sum_rps + observation.arrival_rate_rps, samples=state.samples + 1)
-        return self._closed_before(window + 1, state) if ended >= window + 1 else state
-
-    def _closed_before(self, window: int, state: PredictiveState) -> PredictiveState:
-        """Hand every window before this one to the forecaster; of those without a tick nothing is known."""
+        filling, closed = state.filling.taken(
+            observation.arrival_rate_rps, time_s=observation.time_s, window_s=self.window_s
+        )
         forecaster = state.forecaster
-        for number in range(max(state.window, window - _MOST_SKIPPED), window):
-            is_known = number == state.window and state.samples
-            rate_rps = state.sum_rps / state.samples if is_known else math.nan
+        for rate_rps in closed:
             forecaster = self.forecaster.update(rate_rps, forecaster)
-        if window <= state.window:
-            return state
-        return PredictiveState(forecaster=forecaster, window=window)
+        return PredictiveState(forecaster=forecaster, filling=filling)

@@ -208,6 +208,11 @@ class ForecasterContract:
                 assert forecast.mean_rps.shape == (windows,)
                 assert (forecast.mean_rps >= 0).all()
                 assert math.isfinite(forecast.highest_rps)
+                if forecast.quantiles_rps is not None:
+                    assert forecast.quantiles_rps.shape == (len(forecast.levels), windows)
+                    assert list(forecast.levels) == sorted(forecast.levels)
+                    assert (forecast.quantiles_rps >= 0).all()
+                    assert (forecast.quantiles_rps[1:] >= forecast.quantiles_rps[:-1]).all()
 
     @examples
     @given(rates=_rates, more=_rates)

@@ -24,7 +24,7 @@ from hindscale.core.files import atomic_writer
 from hindscale.core.units import format_duration, percent
 from hindscale.vendor import vendored
 
-__all__ = ["MOST_BYTES", "report_html", "write_report"]
+__all__ = ["MOST_BYTES", "asset", "packed", "report_html", "rounded", "template", "write_report"]
 
 MOST_BYTES = 2_000_000
 FIRST_ACTION_LIMIT = 20_000
@@ -53,7 +53,7 @@ def report_html(result: BacktestResult) -> str:
 def _page(result: BacktestResult, action_limit: int) -> str:
     backtest = result.backtest
     names = ", ".join(trace.name for trace in backtest.traces)
-    return _template("template.html").substitute(
+    return template("template.html").substitute(
         title=html.escape(f"Which policy should {backtest.service.name} run?"),
         subtitle=html.escape(
             f"{names} · SLO {backtest.slo} · decision every {format_duration(backtest.control_interval_s)}"
@@ -61,20 +61,22 @@ def _page(result: BacktestResult, action_limit: int) -> str:
         ),
         traces="\n".join(_trace_section(result, i) for i in range(len(result.traces))),
         footer=_footer(result),
-        data=_packed(_data(result, action_limit)),
-        css=_asset("report.css"),
-        js=_asset("report.js"),
+        data=packed(_data(result, action_limit)),
+        css=asset("report.css"),
+        js=asset("report.js"),
         vendor_css=vendored("uPlot.min.css"),
         vendor_js=vendored("uPlot.iife.min.js"),
     )
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file that goes into pages."""
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _template(name: str) -> Template:
-    return Template(_asset(name))
+def template(name: str) -> Template:
+    """A page or a part of one, with places to fill in."""
+    return Template(asset(name))
 
 
 # -- tables: they say everything, also without JavaScript --------------------------------------------
@@ -100,7 +102,7 @@ def _trace_section(result: BacktestResult, index: int) -> str:
     trace_result = result.traces[index]
     best_cost = trace_result.best.mean("cost") if trace_result.best else math.nan
     return (
-        _template("trace.html")
+        template("trace.html")
         .substitute(
             index=index,
             name=html.escape(trace_result.trace),
@@ -196,7 +198,7 @@ class _Axes:
         self.drawn: list[dict[str, list[float | None]]] = []
 
     def number(self, series: RunSeries) -> int:
-        axis = {"time": _rounded(series.time_s + self.epoch_s, 12), "rate": _rounded(series.rate_rps)}
+        axis = {"time": rounded(series.time_s + self.epoch_s, 12), "rate": rounded(series.rate_rps)}
         times = [known["time"] for known in self.drawn]
         if axis["time"] not in times:
             self.drawn.append(axis)
@@ -245,7 +247,7 @@ def _series_data(series: RunSeries) -> dict[str, list[float | None]]:
         "p99": series.p99_s,
         "queued": series.queued,
     }
-    return {name: _rounded(values) for name, values in columns.items()} | {"attainment": _rounded(series.attainment, 6)}
+    return {name: rounded(values) for name, values in columns.items()} | {"attainment": rounded(series.attainment, 6)}
 
 
 def _largest(actions: Iterable[Action], limit: int) -> list[Action]:
@@ -254,7 +256,7 @@ def _largest(actions: Iterable[Action], limit: int) -> list[Action]:
     return sorted(ranked, key=lambda action: action.time_s)
 
 
-def _rounded(values: NDArray[np.float64], digits: int = 4) -> list[float | None]:
+def rounded(values: NDArray[np.float64], digits: int = 4) -> list[float | None]:
     """Numbers to some significant digits, whole ones as integers; NaN becomes null."""
     return [None if math.isnan(value) else _short(float(f"{value:.{digits}g}")) for value in values.tolist()]
 
@@ -277,7 +279,8 @@ class _Dictionary:
         return list(self._numbers)
 
 
-def _packed(data: dict[str, Any]) -> str:
+def packed(data: dict[str, Any]) -> str:
+    """What a page's script draws, as gzipped JSON in base64."""
     # mtime=0: the same comparison gives the same page.
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
