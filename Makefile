@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+FOR    ?= 1min
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -11,8 +12,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 help:  ## Show what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: $(VENV)/.demo  ## Replay a day of a chatbot through five policies: a table, and a report in demo/
+demo: $(VENV)/.demo  ## A day of a chatbot through five policies (report in demo/), then live in the browser; FOR=5min
 	$(BIN)/hindscale backtest chatbot --out demo
+	$(BIN)/hindscale demo --for $(FOR)
 
 test: $(VENV)/.dev browser  ## Check style, types and layers, then run all tests
 	$(BIN)/ruff check -q .

@@ -141,7 +141,7 @@ def fingerprint(trace: Trace) -> str:
 def versions() -> dict[str, str]:
     """Versions of everything that can change a result."""
     found = {"python": platform.python_version()}
-    for package in ("hindscale", "numpy", "numba", "scipy", "pyarrow", "statsforecast"):
+    for package in ("hindscale", "numpy", "numba", "scipy", "pyarrow", "optuna", "statsforecast", "jax", "optax"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
+from hindscale.backtesting.report import asset, template
 from hindscale.backtesting.result import Row, describe_scale
 from hindscale.backtesting.table import money
 from hindscale.backtesting.what_if import Answer, Effect, WhatIfResult, signed
@@ -33,27 +32,19 @@ def what_if_html(result: WhatIfResult) -> str:
     """The page as text."""
     base = result.question.base
     names = ", ".join(trace.name for trace in base.traces)
-    return _template("what_if.html").substitute(
+    return template("what_if.html").substitute(
         title=html.escape(f"What would it be worth to {base.service.name}?"),
         subtitle=html.escape(f"{names} · SLO {base.slo} · {base.seeds} seeds · a month is 30 days of this traffic"),
         traces="\n".join(_trace_section(result, number) for number in range(len(result.base.traces))),
         footer=_footer(result),
-        css=_asset("report.css"),
+        css=asset("report.css"),
     )
-
-
-def _asset(name: str) -> str:
-    return files("hindscale.backtesting.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _template(name: str) -> Template:
-    return Template(_asset(name))
 
 
 def _trace_section(result: WhatIfResult, number: int) -> str:
     before, answers = result.base.traces[number], result.answers(number)
     largest = max((_reach(effect) for answer in answers for effect in answer.effects), default=0.0)
-    return _template("what_if_trace.html").substitute(
+    return template("what_if_trace.html").substitute(
         index=number,
         name=html.escape(before.trace),
         scale=html.escape(describe_scale(result.base, before.trace).partition(": ")[2]),
