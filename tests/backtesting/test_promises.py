@@ -77,6 +77,8 @@ def test_every_figure_takes_a_bound_from_one_side_only(name: str, share: float) 
         ("slo_attainment", 0.9, False, "slo_attainment is better the more; state it under at_least"),
         ("cost", 3, True, "cost is better the less; state it under at_most"),
         ("cost", "much", False, "cost: must be a number, was 'much'"),
+        ("cost", True, False, "cost: must be a number, was true"),
+        ("p99_s", True, False, "p99_s: must be a duration such as 2s, was true"),
         ("cost", -1, False, "cost: must be a finite number >= 0, was -1"),
         ("cost", "inf", False, "cost: must be a finite number >= 0, was 'inf'"),
         ("p99_s", "soon", False, "p99_s: duration must be a number with a unit"),

@@ -38,6 +38,14 @@ def plan(*policies: str, slo: str = "p90<3s", seeds: int = 2, **further: Any) ->
     )
 
 
+def test_hindsight_is_not_the_nearest_policy() -> None:
+    (answer,) = what_if(plan("fixed", "target-tracking:target_per_replica=50"), ["traffic=2x"], jobs=1).answers(0)
+    assert answer.after.best is None
+    assert "; nearest is target-tracking:target_per_replica=50 with" in answer.verdict()
+    (alone,) = what_if(plan("fixed"), ["traffic=2x"], jobs=1).answers(0)
+    assert alone.verdict() == "traffic=2x: no policy that could be chosen beforehand is among them"
+
+
 def test_an_alternative_is_the_backtest_that_it_describes() -> None:
     base = plan("target-tracking", "predictive")
     result = what_if(base, ["slots=2,price=3"], jobs=1)

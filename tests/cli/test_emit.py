@@ -95,6 +95,13 @@ def test_the_command_is_said_as_it_was_given(
             "max_replicas must be given where no trace says what the peak needs; --max-replicas 20",
         ),
         (
+            ["--policy", "hpa", "--max-replicas", "9", "--name", ""],
+            (
+                "name must be a DNS label (lower-case letters, digits and '-', a letter first, at most 63 characters),"
+                " was ''; such as chat-server"
+            ),
+        ),
+        (
             ["--policy", "hpa", "--max-replicas", "9", "--name", "a\nkind: Secret"],
             (
                 "name must be a DNS label (lower-case letters, digits and '-', a letter first, at most 63 characters),"

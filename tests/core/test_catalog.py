@@ -69,3 +69,5 @@ def test_entries_and_calls_are_split_at_the_outer_commas() -> None:
         parse_call("f(x=1")
     with pytest.raises(ParameterError, match="expected key=value, was 'x'"):
         parse_entry("p:x")
+    with pytest.raises(ParameterError, match="a is given twice in 'p:a=1,b=2,a=3'; give it once"):
+        parse_entry("p:a=1,b=2,a=3")

@@ -39,6 +39,8 @@ class Unit:
 
 
 def _read_number(given: object) -> float:
+    if isinstance(given, bool):  # YAML reads yes and on as true, which would count as 1
+        raise ParameterError(f"must be a number, was {str(given).lower()}")
     try:
         return float(str(given).replace(",", ""))
     except ValueError:
@@ -46,6 +48,8 @@ def _read_number(given: object) -> float:
 
 
 def _read_duration(given: object) -> float:
+    if isinstance(given, bool):
+        raise ParameterError(f"must be a duration such as 2s, was {str(given).lower()}")
     return parse_duration(given if isinstance(given, (int, float)) else str(given))
 
 

@@ -166,8 +166,11 @@ class Answer:
         return f"{self.name} {worth.in_words()}{choice}"
 
     def _nobody(self) -> str:
-        nearest = max(self.after.rows, key=lambda row: row.mean("slo_attainment"))
+        rows = [row for row in self.after.rows if not row.hindsight]
+        if not rows:
+            return "no policy that could be chosen beforehand is among them"
         so_far = "any more" if self.before.best is not None else "either"
+        nearest = max(rows, key=lambda row: row.mean("slo_attainment"))
         attained = percent(nearest.mean("slo_attainment"))
         return f"no policy meets the SLO {so_far}; nearest is {nearest.label} with {attained}"
 

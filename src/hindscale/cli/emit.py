@@ -65,12 +65,12 @@ def _emission(asked: Asked, name: str | None, given: dict[str, Any], *, predict:
         raise ParameterError("emit writes one policy: name it, such as --policy hpa:target=70")
     if settings.traces:
         _, plan = asked.plan()
-        return emitted(plan, _workload(name or plan.service.name, given), predict=predict, jobs=jobs)
+        return emitted(plan, _workload(plan.service.name if name is None else name, given), predict=predict, jobs=jobs)
     spec = settings.service_without_traffic()
     entries = settings.policy_entries()
     require_one(entries)
     vertical = None if settings.vertical is None else settings.vertical.vertical(spec.profile.name)
-    workload = _workload(name or spec.profile.name, given)
+    workload = _workload(spec.profile.name if name is None else name, given)
     return emission_of(entries[0], spec, workload, guardrails=settings.chosen_guardrails(), vertical=vertical)
 
 

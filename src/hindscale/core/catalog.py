@@ -172,6 +172,8 @@ def _pairs(text: str, whole: str) -> dict[str, str]:
             key, equals, value = part.partition("=")
             if not equals:
                 raise ParameterError(f"expected key=value, was {part.strip()!r} in {whole!r}")
+            if key.strip() in pairs:
+                raise ParameterError(f"{key.strip()} is given twice in {whole!r}; give it once")
             pairs[key.strip()] = value.strip()
     return pairs
 

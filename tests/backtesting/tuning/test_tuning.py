@@ -76,6 +76,13 @@ def test_a_part_without_surprises_overfits(plan: Backtest, waves: RateTrace) -> 
     assert "train on more (--train), or keep more in reserve (--reserve)" in found.verdict()
 
 
+def test_settings_that_the_policy_refuses_are_counted_with_the_reason(plan: Backtest) -> None:
+    space = {"metric": "cpu|nosuch"}
+    entries = policy_entries(("hpa",))
+    (found,) = tune(replace(plan, policies=entries), ranges=space, trials=6, with_optimum=False, jobs=1).policies
+    assert " of 6 settings were refused: metric must be " in found.verdict()
+
+
 def test_where_nothing_keeps_the_slo_it_says_what_limits(plan: Backtest) -> None:
     capped = replace(plan, max_replicas=3, policies=policy_entries(("target-tracking",)))
     result = tune(capped, trials=4, jobs=1)

@@ -81,7 +81,13 @@ class Tuned:
         return trial.spent(self.budget) <= 1
 
     def verdict(self) -> str:
-        """The answer in words."""
+        """The answer in words, and what the policy would not take."""
+        refused = [trial.refused for trial in self.trials if trial.refused]
+        if not refused:
+            return self._answer()
+        return f"{self._answer()}; {len(refused)} of {len(self.trials)} settings were refused: {refused[0]}"
+
+    def _answer(self) -> str:
         name = self.given.entry
         match self.finding:
             case Finding.INFEASIBLE:
