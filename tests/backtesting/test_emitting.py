@@ -126,7 +126,7 @@ def test_what_nobody_else_decides_is_refused_in_a_line(policy: str, message: str
 
 def test_every_policy_is_written_or_refused() -> None:
     for name in POLICIES.classes:
-        if name == "schedule":
+        if name in {"schedule", "dqn"}:  # they need a timetable and a network
             continue
         try:
             emission = emission_of(PolicyEntry(label=name, text=name), SPEC, CHAT)

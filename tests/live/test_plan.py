@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,9 +13,10 @@ from hindscale.core import ParameterError, ServiceProfile, Slo
 from hindscale.live.plan import Plan
 from hindscale.policies import POLICIES
 from live.doubles import a_plan
+from networks import random_network, written
 from strategies import profiles
 
-NEEDS_MORE = {"schedule": "schedule:entries=08:00=10;20:00=2", "fixed": "fixed:replicas=2"}
+NEEDS_MORE = {"schedule": "schedule:entries=08:00=10;20:00=2", "fixed": "fixed:replicas=2", "dqn": "dqn:path={path}"}
 OTHER = "target-tracking:tolerance=0.2"
 
 
@@ -26,8 +29,9 @@ def test_a_plan_written_down_is_the_same_when_it_is_read(profile: ServiceProfile
 
 
 @pytest.mark.parametrize("name", POLICIES.classes)
-def test_every_policy_can_decide_and_stand_beside(name: str) -> None:
-    text = NEEDS_MORE.get(name, name)
+def test_every_policy_can_decide_and_stand_beside(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "policy.safetensors", replace(random_network(), interval_s=1.0))
+    text = NEEDS_MORE.get(name, name).format(path=path)
     plan = a_plan(policy=text, shadows=(OTHER,))
     assert plan.limits(text)[-1].name == "bounds"
     assert plan.interval_s(text) > 0

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hindscale.backtesting.backtest import Backtest, policy_entries
-from hindscale.backtesting.optimum import Requests
 from hindscale.core import Constant, Exponential, ServiceProfile, ServiceSpec, Slo
 from hindscale.guardrails.stabilization import Stabilization
 from hindscale.simulation.run import initial_replicas
@@ -82,17 +80,16 @@ def replayed(plan: Backtest) -> list[tuple[str, float, float, float, float]]:
     found = []
     (trace, spec) = next(iter(plan.prepared.values()))
     assert isinstance(trace, (RateTrace, RequestTrace))
-    requests = Requests.of(plan, trace, spec, 0)
     for run in plan.runs:
         outcome = plan.perform(run, with_ticks=True)
         assert outcome.ticks is not None
-        arrived = np.diff(requests.arrived, prepend=0.0).tolist()
+        arrived = outcome.ticks.arrived.astype(float).tolist()
         fleet = FluidFleet(spec, arrived, initial_replicas=initial_replicas(trace, spec, plan.settings))
         for tick, target in enumerate(outcome.ticks.target):
             fleet.observe(15.0 * (tick + 1))
             fleet.scale_to(int(target))
         cost = math.fsum(flow.paid_replica_s for flow in fleet.flows) / 3600 * spec.profile.price_per_replica_hour
-        attained = math.fsum(flow.met for flow in fleet.flows) / requests.count
+        attained = math.fsum(flow.met for flow in fleet.flows) / outcome.scores.requests
         label = plan.policies[run.entry].label
         found.append((label, outcome.scores.cost, cost, outcome.scores.slo_attainment, attained))
     return found

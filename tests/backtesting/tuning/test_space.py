@@ -13,7 +13,7 @@ from hindscale.core.catalog import parameters_of
 from hindscale.policies import POLICIES, build_policy
 
 SPEC = ServiceSpec(profile=ServiceProfile(), slo=Slo(latency_s=2.0), peak_rate_rps=100.0)
-TUNABLE = [name for name in POLICIES.classes if name != "schedule"]
+TUNABLE = [name for name, cls in POLICIES.classes.items() if hasattr(cls, "tunable")]
 
 
 def space_of(text: str, ranges: dict[str, str] | None = None) -> SearchSpace:

@@ -136,7 +136,7 @@ def test_the_optimum_may_be_left_out_or_impossible(plan: Backtest) -> None:
     assert "! without the optimum: optimum knows no failures" in result.table()
 
 
-@pytest.mark.parametrize("name", [name for name in POLICIES.classes if name != "schedule"])
+@pytest.mark.parametrize("name", [name for name, cls in POLICIES.classes.items() if hasattr(cls, "tunable")])
 def test_every_policy_that_declares_something_can_be_tuned(plan: Backtest, name: str) -> None:
     small = replace(plan, policies=policy_entries((name,)), seeds=1)
     (found,) = tune(small, trials=3, with_optimum=False, jobs=1).policies
