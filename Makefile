@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-FOR    ?= 1min
+FOR    ?= 2min
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
