@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from hindscale.cli.extras import LIVE, require_extra
 from hindscale.cli.options import option
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def demo(
     state: Annotated[Path | None, option(text="Keep decisions here.", metavar="FOLDER")] = None,
 ) -> int:
     """Scale emulated language models under a day of a chatbot's traffic, and show it in the browser."""
+    require_extra("live", LIVE, what="the demo")
     from hindscale.cli.run import say, serve_dashboard, stopped_by_signals
     from hindscale.cli.service_config import service_from
     from hindscale.cli.service_ends import FileService

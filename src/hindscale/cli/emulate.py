@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
+from hindscale.cli.extras import LIVE, require_extra
 from hindscale.cli.options import option
 
 __all__ = ["EXAMPLES", "emulate"]
@@ -36,6 +37,7 @@ def emulate(
     default_tokens: Annotated[int, option(text="An answer's length where no max_tokens is given.", metavar="N")] = 128,
 ) -> int:
     """Serve OpenAI's API as a language model would, at its pace and without it."""
+    require_extra("live", LIVE, what="the emulator")
     from hindscale.core.units import parse_duration
     from hindscale.live.emulator import EmulatedModel, EmulatorSpec, serve
 

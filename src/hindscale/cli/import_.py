@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hindscale.cli.extras import LIVE, require_extra
 from hindscale.cli.options import option
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def prometheus(
     token_from: Annotated[Text, option(text="Environment variable with a bearer token.", metavar="NAME")] = None,
 ) -> int:
     """Read a service's history out of Prometheus, to run a backtest on it."""
+    require_extra("live", LIVE, what="an import from Prometheus")
     from hindscale.core.errors import ParameterError
     from hindscale.core.files import make_folder
     from hindscale.core.units import parse_duration

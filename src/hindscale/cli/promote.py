@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hindscale.cli.extras import LIVE, require_extra
 from hindscale.cli.options import option
 
 __all__ = ["EXAMPLES", "promote", "rollback"]
@@ -41,6 +42,7 @@ def _ask(folder: Path, order: str, body: dict[str, Any]) -> str:
     Raises:
         HindscaleError: If there is no such run, or it refuses.
     """
+    require_extra("live", LIVE, what="an order to a live run")
     import httpx
 
     from hindscale.core.errors import InputError, RunError

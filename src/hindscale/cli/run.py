@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hindscale.cli.extras import LIVE, require_extra
 from hindscale.cli.options import option
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def run(
     dashboard: Annotated[bool, option("--dashboard/--no-dashboard", text="Serve a dashboard.")] = True,
 ) -> int:
     """Run a policy on a real fleet: measure, decide, explain, and with --act scale."""
+    require_extra("live", LIVE, what="a live run")
     from hindscale.cli.service_config import read_service
     from hindscale.cli.service_ends import FileService
     from hindscale.core.units import parse_duration

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hindscale.cli.extras import TRAIN, require_extra
 from hindscale.cli.options import option
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def train(
     jobs: Annotated[Count, option("--jobs", "-j", text="Seeds at a time [one a core].", metavar="N")] = None,
 ) -> int:
     """Train a DQN on traffic and judge it on the part that it never saw."""
-    require_extra()
+    require_extra("train", TRAIN, what="training")
     from hindscale.core.checks import require_at_least, require_count, require_share
     from hindscale.core.errors import ParameterError
 
@@ -111,21 +112,6 @@ def train(
         written_report(report, outcome, comparison)
         _say(f"report: {report}")
     return 0
-
-
-def require_extra() -> None:
-    """See that what training needs is installed.
-
-    Raises:
-        ParameterError: If it is not, with what to install.
-    """
-    from importlib.util import find_spec
-
-    from hindscale.core.errors import ParameterError
-
-    missing = [name for name in ("jax", "optax", "safetensors") if find_spec(name) is None]
-    if missing:
-        raise ParameterError(f"training needs {', '.join(missing)}, not installed here; pip install 'hindscale[train]'")
 
 
 def _plans(
