@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from hindscale.cli.comparison import Asked, asks_for_comparison, say, terminal_width
+from hindscale.cli.comparison import Asked, asks_for_comparison
 from hindscale.cli.options import option
+from hindscale.cli.terminal import progress_bar, require_format, say, terminal_width
 
 __all__ = ["EXAMPLES", "backtest", "perform", "progress"]
 
@@ -35,10 +35,8 @@ def backtest(
 ) -> int:
     """Replay traffic through scaling policies and compare cost against SLO."""
     from hindscale.core.checks import require_at_least
-    from hindscale.core.errors import ParameterError
 
-    if format_ not in ("table", "json"):
-        raise ParameterError(f"--format must be table or json, was {format_!r}")
+    require_format(format_)
     if jobs is not None:
         require_at_least(1, jobs=jobs)
     settings, plan = asked.plan()
@@ -90,17 +88,12 @@ def perform(plan: Any, settings: Any, out: Path | None, jobs: int | None) -> tup
 @contextmanager
 def progress(plan: Any, total: int | None = None) -> Iterator[Callable[[Any], None]]:
     """A progress bar on a terminal; the latest result beside it. `total` runs, if not those of the plan alone."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from hindscale.core.units import percent
 
-    console = Console(stderr=True)
-    columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as bar:
+    with progress_bar() as bar:
+        if bar is None:
+            yield lambda _: None
+            return
         task = bar.add_task("starting", total=len(plan.runs) if total is None else total)
 
         def done(outcome: Any) -> None:

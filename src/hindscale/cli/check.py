@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hindscale.cli.backtest import perform
-from hindscale.cli.comparison import Asked, asks_for_comparison, say, say_assumptions, terminal_width
+from hindscale.cli.comparison import Asked, asks_for_comparison, say_assumptions
 from hindscale.cli.options import option
+from hindscale.cli.terminal import require_format, say, terminal_width
 
 if TYPE_CHECKING:
     from hindscale.backtesting.budget import Judgement
@@ -46,8 +47,7 @@ def check(
     from hindscale.core.checks import require_at_least
     from hindscale.core.errors import ParameterError
 
-    if format_ not in FORMATS:
-        raise ParameterError(f"--format must be one of {', '.join(FORMATS)}, was {format_!r}")
+    require_format(format_, FORMATS)
     if jobs is not None:
         require_at_least(1, jobs=jobs)
     if write:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from hindscale.cli.options import option
+from hindscale.cli.terminal import say
 
 if TYPE_CHECKING:
     from hindscale.backtesting.backtest import Backtest
     from hindscale.cli.config import BacktestConfig
     from hindscale.core.service import ServiceProfile
 
-__all__ = ["Asked", "asks_for_comparison", "merged", "say", "say_assumptions", "terminal_width"]
+__all__ = ["Asked", "asks_for_comparison", "merged", "say_assumptions"]
 
 Texts = list[str] | None
 Text = str | None
@@ -249,15 +249,3 @@ def _in_words(service: ServiceProfile) -> str:
         f"{service.name}: {service.slots} slots, service time {service.service_time}, cold start {service.cold_start}"
         + (f", requests give up after {format_duration(patience)}" if patience is not None else "")
     )
-
-
-def terminal_width() -> int:
-    """Columns to print to: those of the terminal, within reason."""
-    import shutil
-
-    return max(80, min(shutil.get_terminal_size((80, 24)).columns, 140))
-
-
-def say(message: str) -> None:
-    """A remark, beside the results."""
-    print(message, file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from hindscale.cli.extras import LIVE, require_extra
 from hindscale.cli.options import option
+from hindscale.cli.terminal import say
 
 if TYPE_CHECKING:
     from hindscale.live.controller import Controller
@@ -58,7 +59,7 @@ def demo(
 ) -> int:
     """Scale emulated language models under a day of a chatbot's traffic, and show it in the browser."""
     require_extra("live", LIVE, what="the demo")
-    from hindscale.cli.run import say, serve_dashboard, stopped_by_signals
+    from hindscale.cli.run import serve_dashboard, stopped_by_signals
     from hindscale.cli.service_config import service_from
     from hindscale.cli.service_ends import FileService
     from hindscale.core.units import parse_duration

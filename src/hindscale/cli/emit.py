@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hindscale.cli.comparison import Asked, asks_for_comparison, say
+from hindscale.cli.comparison import Asked, asks_for_comparison
 from hindscale.cli.options import option
+from hindscale.cli.terminal import say
 
 if TYPE_CHECKING:
     from hindscale.autoscalers.writing import Workload

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from hindscale.cli.options import option
+from hindscale.cli.terminal import require_format
 
 __all__ = ["EXAMPLES", "explain", "moment"]
 
@@ -30,12 +31,10 @@ def explain(
     ] = "text",
 ) -> int:
     """Make a decision of a live run again, and say in words why it was made."""
-    from hindscale.core.errors import ParameterError
     from hindscale.live.explain import explain as explained
     from hindscale.live.store import StoreReader
 
-    if format_ not in ("text", "json"):
-        raise ParameterError(f"--format must be text or json, was {format_!r}")
+    require_format(format_, ("text", "json"))
     reader = StoreReader(state)
     try:
         found = explained(reader, moment(when))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hindscale.cli.options import option
+from hindscale.cli.terminal import require_format
 
 __all__ = ["EXAMPLES", "forecast"]
 
@@ -48,8 +49,7 @@ def forecast(
     from hindscale.core.units import parse_duration
     from hindscale.traces import UtilizationTrace, read_trace
 
-    if format_ not in ("table", "json"):
-        raise ParameterError(f"--format must be table or json, was {format_!r}")
+    require_format(format_)
     require_at_least(1, horizon=horizon)
     trace = read_trace(file)
     if isinstance(trace, UtilizationTrace):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hindscale.cli.options import option
+from hindscale.cli.terminal import progress_bar, require_format, terminal_width
 
 if TYPE_CHECKING:
     from hindscale.live.load import LoadPlan, Progress
@@ -63,14 +62,12 @@ def load(
     ] = "table",
 ) -> int:
     """Replay traffic at a service, open-loop, and say how long answers took."""
-    from hindscale.core.errors import ParameterError
     from hindscale.core.slo import Slo
     from hindscale.core.units import parse_duration
     from hindscale.live.load import LoadPlan
     from hindscale.live.load_requests import RequestTemplate
 
-    if format_ not in ("table", "json"):
-        raise ParameterError(f"--format must be table or json, was {format_!r}")
+    require_format(format_)
     template = RequestTemplate(
         api=api,
         body=None if body is None else _content(body),
@@ -140,8 +137,7 @@ def _run(plan: LoadPlan, out: Path | None, format_: str) -> int:
     if out is not None:
         with atomic_writer(out) as file:
             file.write(text.encode())
-    width = max(80, min(shutil.get_terminal_size((80, 24)).columns, 140))
-    print(text if format_ == "json" else render(report, width=width), end="")
+    print(text if format_ == "json" else render(report, width=terminal_width()), end="")
     if not report.is_complete:
         raise KeyboardInterrupt
     return 0
@@ -158,18 +154,12 @@ def _raise_file_limit() -> None:
 @contextmanager
 def _progress(trace: Trace) -> Iterator[Callable[[Progress], None]]:
     """A progress bar on a terminal: how far the trace is, and how it goes."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
     from hindscale.core.units import format_duration
 
-    columns: tuple[Any, ...] = (BarColumn(20), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Bar(*columns, TextColumn("{task.description}"), console=console, transient=True) as bar:
+    with progress_bar(shows_count=False) as bar:
+        if bar is None:
+            yield lambda _: None
+            return
         task = bar.add_task("starting", total=trace.duration_s)
 
         def show(now: Progress) -> None:

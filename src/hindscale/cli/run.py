@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,13 +13,14 @@ import typer
 
 from hindscale.cli.extras import LIVE, require_extra
 from hindscale.cli.options import option
+from hindscale.cli.terminal import say
 
 if TYPE_CHECKING:
     from hindscale.cli.service_config import ServiceFile
     from hindscale.live.controller import Controller
     from hindscale.live.run import LiveRun
 
-__all__ = ["EXAMPLES", "run", "say", "serve_dashboard", "stopped_by_signals"]
+__all__ = ["EXAMPLES", "run", "serve_dashboard", "stopped_by_signals"]
 
 EXAMPLES = """\b
 Examples:
@@ -111,8 +111,3 @@ def stopped_by_signals(live: LiveRun) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def say(message: str) -> None:
-    """Tell the operator, apart from results."""
-    print(message, file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from hindscale.cli.extras import TRAIN, require_extra
 from hindscale.cli.options import option
+from hindscale.cli.terminal import progress_bar, say
 
 if TYPE_CHECKING:
     from hindscale.backtesting.backtest import Backtest
@@ -100,17 +100,17 @@ def train(
             jobs=jobs,
             on_round=on_round,
         )
-    _say(outcome.in_words())
+    say(outcome.in_words())
     comparison = None
     try:
         comparison = judged(outcome, jobs=jobs) if hold_out else None
     except ParameterError as error:  # the network is there all the same
-        _say(f"not compared with others: {error}")
+        say(f"not compared with others: {error}")
     if comparison is not None:
         print(comparison.table(), end="")
     if report is not None:
         written_report(report, outcome, comparison)
-        _say(f"report: {report}")
+        say(f"report: {report}")
     return 0
 
 
@@ -146,19 +146,11 @@ def _settings(**given: Any) -> Any:
 @contextmanager
 def _progress(rounds: int) -> Iterator[Callable[[Any], None]]:
     """A progress bar on a terminal; the latest validation reward beside it."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
+        if progress is None:
+            yield lambda _: None
+            return
         task = progress.add_task("compiling", total=rounds)
         yield lambda run: progress.update(
             task, advance=1, description=f"seed {run.seed}: validation reward {run.curve[-1]:.3f}"
         )
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
-from hindscale.cli.comparison import Asked, Texts, asks_for_comparison, say, terminal_width
+from hindscale.cli.comparison import Asked, Texts, asks_for_comparison
 from hindscale.cli.options import option
+from hindscale.cli.terminal import progress_bar, require_format, say, terminal_width
 
 __all__ = ["EXAMPLES", "tune"]
 
@@ -56,8 +56,7 @@ def tune(
     """Find the cheapest parameters that keep the SLO, judged on traffic that they were not found on."""
     from hindscale.core.errors import ParameterError
 
-    if format_ not in FORMATS:
-        raise ParameterError(f"--format must be one of {', '.join(FORMATS)}, was {format_!r}")
+    require_format(format_, FORMATS)
     config, plan = asked.plan()
     if "policies" not in config.model_fields_set:
         raise ParameterError("name at least one policy to tune, such as --policy hpa")
@@ -143,17 +142,12 @@ def _print(result: Any, format_: str) -> None:
 @contextmanager
 def _progress(trials: int) -> Iterator[Callable[[str, Any, Any], None]]:
     """A progress bar on a terminal, the best so far beside it."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from hindscale.core.units import format_amount, percent
 
-    console = Console(stderr=True)
-    columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as progress:
+    with progress_bar() as progress:
+        if progress is None:
+            yield lambda *_: None
+            return
         tasks: dict[str, Any] = {}
 
         def on_trial(policy: str, _: Any, best: Any) -> None:

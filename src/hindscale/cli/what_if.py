@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from hindscale.cli.backtest import progress
-from hindscale.cli.comparison import Asked, asks_for_comparison, say, terminal_width
+from hindscale.cli.comparison import Asked, asks_for_comparison
 from hindscale.cli.options import option
+from hindscale.cli.terminal import require_format, say, terminal_width
 
 if TYPE_CHECKING:
     from hindscale.backtesting.what_if import WhatIf, WhatIfResult
@@ -45,8 +46,7 @@ def what_if(
     from hindscale.core.checks import require_at_least
     from hindscale.core.errors import ParameterError
 
-    if format_ not in ("table", "json"):
-        raise ParameterError(f"--format must be table or json, was {format_!r}")
+    require_format(format_)
     if jobs is not None:
         require_at_least(1, jobs=jobs)
     texts = if_ or _recorded(asked)
